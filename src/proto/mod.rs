@@ -1,0 +1,20 @@
+//! Floor 0: bytes to values and back.
+//!
+//! May import the standard library and parsing crates. No clock (an
+//! [`std::time::Instant`] may be carried, never read), no descriptor, no tokio.
+
+pub mod annexb;
+pub mod assembler;
+pub mod camera;
+pub mod candidate;
+pub mod frame;
+pub mod head;
+pub mod http;
+pub mod picture_clock;
+pub mod rtp_h264;
+pub mod sdp_fragment;
+pub mod session_id;
+pub mod signal;
+pub mod sps;
+pub mod stun;
+pub mod vformat;
