@@ -1,1 +1,29 @@
-//! To come.
+//! The cryptography under WebRTC, chosen for a core without AES instructions.
+//!
+//! str0m takes its cryptography from a provider. This one is RustCrypto
+//! throughout (no C library to cross-compile, no start-up self test), and keeps
+//! what the generic providers compute anew for each packet: the AES key schedule
+//! and the two padded HMAC keys.
+
+mod dtls;
+mod hash;
+mod srtp;
+
+use std::sync::Arc;
+use str0m::crypto::CryptoProvider;
+
+/// The provider for every [`str0m::Rtc`] of this program. Made once: DTLS
+/// validates its configuration at a price (on an ARM1176 about 100 million
+/// instructions), which all viewers share.
+pub fn provider() -> Arc<CryptoProvider> {
+    static SRTP: srtp::Srtp = srtp::Srtp;
+    static HASH: hash::Hash = hash::Hash;
+    static DTLS: dtls::Dtls = dtls::Dtls;
+    Arc::new(CryptoProvider {
+        srtp_provider: &SRTP,
+        sha1_hmac_provider: &HASH,
+        sha1_provider: &HASH,
+        sha256_provider: &HASH,
+        dtls_provider: &DTLS,
+    })
+}

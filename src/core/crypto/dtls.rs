@@ -1,0 +1,99 @@
+//! DTLS 1.2 and 1.3 by dimpl, with one validated configuration for all viewers.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+use str0m::crypto::CryptoError;
+use str0m::crypto::dtls::{DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider};
+use str0m::crypto::dtls::{DtlsVersion, ProtocolVersion};
+
+#[derive(Debug)]
+pub(super) struct Dtls;
+
+impl DtlsProvider for Dtls {
+    /// None: the certificate is made once and kept (`io::identity`).
+    fn generate_certificate(&self) -> Option<DtlsCert> {
+        None
+    }
+
+    fn new_dtls(
+        &self,
+        cert: &DtlsCert,
+        now: Instant,
+        version: DtlsVersion,
+        _mtu: Option<usize>,
+    ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+        let config = config()?;
+        let dtls = match version {
+            DtlsVersion::Dtls12 => dimpl::Dtls::new_12(config, cert.clone(), now),
+            DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, cert.clone(), now),
+            _ => dimpl::Dtls::new_auto(config, cert.clone(), now),
+        };
+        Ok(Box::new(Instance(dtls)))
+    }
+}
+
+/// Validating runs every cipher and curve once, so it is done once in all.
+fn config() -> Result<Arc<dimpl::Config>, CryptoError> {
+    static CONFIG: OnceLock<Arc<dimpl::Config>> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(config.clone());
+    }
+    let config = dimpl::Config::builder()
+        // ICE has shown that the peer is reachable before DTLS starts.
+        .use_server_cookie(false)
+        .mtu(str0m::DATAGRAM_MTU_TARGET)
+        .build()
+        .map_err(|error| CryptoError::Other(format!("DTLS configuration: {error}")))?;
+    Ok(CONFIG.get_or_init(|| Arc::new(config)).clone())
+}
+
+struct Instance(dimpl::Dtls);
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dtls")
+    }
+}
+
+impl DtlsInstance for Instance {
+    fn set_active(&mut self, active: bool) {
+        self.0.set_active(active);
+    }
+
+    fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+        self.0.handle_packet(packet)
+    }
+
+    fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
+        self.0.poll_output(buf)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
+        self.0.handle_timeout(now)
+    }
+
+    fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
+        self.0.send_application_data(data)
+    }
+
+    fn is_active(&self) -> bool {
+        self.0.is_active()
+    }
+
+    fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.0.protocol_version()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.0.is_closing()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    fn close(&mut self) -> Result<(), DtlsImplError> {
+        self.0.close()
+    }
+}

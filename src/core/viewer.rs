@@ -1,0 +1,369 @@
+//! One viewer: one WebRTC connection and where it stands in the stream.
+
+use super::backlog::Backlog;
+use super::media::MediaStream;
+use super::output::Output;
+use super::packets::Packets;
+use super::rtc::negotiated_payload_type;
+use crate::proto::candidate::{self, Remote};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use str0m::bwe::{Bitrate, BweKind};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::{Candidate, Event, Input, Rtc};
+
+/// A viewer that has not connected by then never will: ICE and DTLS repeat
+/// themselves for about that long.
+const SETUP_LIMIT: Duration = Duration::from_secs(20);
+
+/// A connected viewer that is not heard for this long is gone. RTCP comes each
+/// second, ICE consent checks each 5 s at the least (RFC 7675, 5.1), and their
+/// answers to ours more often.
+const SILENCE_LIMIT: Duration = Duration::from_millis(5_500);
+
+/// Remote candidates kept for one viewer; browsers send fewer than twenty.
+const MAX_CANDIDATES: usize = 64;
+
+/// A link must stay below the floor for this long before its viewer is told.
+const SLOW_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Names one viewer. Never reused while the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ViewerId(pub u32);
+
+/// Why an SDP did not lead to a viewer, in words for the client.
+pub type Refusal = String;
+
+/// Where a viewer stands. All changes are made in this file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Signalling, ICE or DTLS is not through yet.
+    Connecting,
+    /// Connected; nothing is sent until the next keyframe.
+    AwaitingKeyframe,
+    /// Each frame is sent.
+    Live,
+    /// To be removed.
+    Gone(&'static str),
+}
+
+/// What draining a viewer brought up, for the stage.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Happened {
+    /// ICE and DTLS are through: it can be sent to.
+    pub connected: bool,
+    /// It asks for a keyframe (PLI or FIR).
+    pub keyframe_wanted: bool,
+    /// There is a new estimate of its link.
+    pub estimate_changed: bool,
+}
+
+/// One viewer.
+pub struct Viewer {
+    rtc: Rtc,
+    state: State,
+    mid: Option<Mid>,
+    pending: Option<SdpPendingOffer>,
+    early_candidates: Vec<Candidate>,
+    candidates_seen: usize,
+    media: Option<MediaStream>,
+    epoch: Instant,
+    seed: u64,
+    backlog: Backlog,
+    estimate: Option<u32>,
+    slow_since: Option<Instant>,
+    told_slow: bool,
+    deadline: Instant,
+    timeout: Instant,
+}
+
+impl Viewer {
+    /// `epoch` and `seed`: see [`MediaStream::new`]. `start`, `ceiling`: bits per
+    /// second, for the bandwidth estimation.
+    pub fn new(now: Instant, mut rtc: Rtc, epoch: Instant, seed: u64, start: u32, ceiling: u32) -> Viewer {
+        rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(u64::from(ceiling)));
+        Viewer {
+            rtc,
+            state: State::Connecting,
+            mid: None,
+            pending: None,
+            early_candidates: Vec::new(),
+            candidates_seen: 0,
+            media: None,
+            epoch,
+            seed,
+            backlog: Backlog::new(now, start),
+            estimate: None,
+            slow_since: None,
+            told_slow: false,
+            deadline: now + SETUP_LIMIT,
+            timeout: now,
+        }
+    }
+
+    /// The camera offers (UV4L).
+    pub fn offer(&mut self) -> Result<String, Refusal> {
+        let mut change = self.rtc.sdp_api();
+        let (stream, track) = ("mimamori".to_string(), "camera".to_string());
+        let mid = change.add_media(MediaKind::Video, Direction::SendOnly, Some(stream), Some(track), None);
+        let (offer, pending) = change.apply().ok_or("nothing to offer")?;
+        self.mid = Some(mid);
+        self.pending = Some(pending);
+        Ok(offer.to_sdp_string())
+    }
+
+    /// The peer's answer to [`Self::offer`].
+    pub fn accept_answer(&mut self, sdp: &str) -> Result<(), Refusal> {
+        let answer = SdpAnswer::from_sdp_string(&without_unusable_candidates(sdp))
+            .map_err(|error| format!("the answer's SDP is not readable: {error}"))?;
+        let pending = self.pending.take().ok_or("an answer without an offer")?;
+        let accepted = self.rtc.sdp_api().accept_answer(pending, answer);
+        accepted.map_err(|error| format!("the answer does not fit the offer: {error}"))?;
+        self.settle_payload_type()?;
+        for candidate in std::mem::take(&mut self.early_candidates) {
+            self.rtc.add_remote_candidate(candidate);
+        }
+        Ok(())
+    }
+
+    /// The peer offers (WHEP); the result is the answer's SDP. Called again for an
+    /// ICE restart.
+    pub fn accept_offer(&mut self, sdp: &str) -> Result<String, Refusal> {
+        let offer = SdpOffer::from_sdp_string(&without_unusable_candidates(sdp))
+            .map_err(|error| format!("the offer's SDP is not readable: {error}"))?;
+        let answer = self.rtc.sdp_api().accept_offer(offer);
+        let answer = answer.map_err(|error| format!("the offer can't be answered: {error}"))?;
+        Ok(answer.to_sdp_string())
+    }
+
+    /// To be called after [`Self::drain`] has seen an offer's media.
+    pub fn settle_payload_type(&mut self) -> Result<(), Refusal> {
+        let mid = self.mid.ok_or("the offer has no video to receive")?;
+        let payload_type = negotiated_payload_type(&self.rtc, mid)
+            .ok_or("none of the offered codecs is this camera's H.264 (packetization-mode=1)")?;
+        if self.media.is_none() {
+            self.media = Some(MediaStream::new(payload_type, self.epoch, self.seed));
+        }
+        Ok(())
+    }
+
+    /// One remote candidate. Unusable ones are passed over: the peer is then found
+    /// by the checks that it sends itself.
+    pub fn add_remote_candidate(&mut self, text: &str) {
+        let Remote::Usable(text) = candidate::normalise(text) else { return };
+        self.candidates_seen += 1;
+        if self.candidates_seen > MAX_CANDIDATES {
+            return;
+        }
+        let Ok(candidate) = Candidate::from_sdp_string(&text) else { return };
+        if self.pending.is_some() {
+            self.early_candidates.push(candidate);
+        } else {
+            self.rtc.add_remote_candidate(candidate);
+        }
+    }
+
+    /// Adds a local address; the text is its candidate line, `None` if it was known.
+    pub fn add_local_candidate(&mut self, candidate: Candidate) -> Option<String> {
+        self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+    }
+
+    /// An address is gone.
+    pub fn remove_local_candidate(&mut self, candidate: &Candidate) {
+        self.rtc.direct_api().invalidate_candidate(candidate);
+    }
+
+    /// True if a datagram belongs to this viewer.
+    pub fn accepts(&self, datagram: &Input) -> bool {
+        self.rtc.accepts(datagram)
+    }
+
+    /// A datagram from this viewer's peer.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Input) {
+        if self.is_connected() {
+            self.deadline = now + SILENCE_LIMIT;
+        }
+        if let Err(error) = self.rtc.handle_input(datagram) {
+            log::debug!("a viewer's connection failed: {error}");
+            self.state = State::Gone("its connection failed");
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.deadline {
+            self.state = State::Gone(match self.state {
+                State::Connecting => "it did not connect in time",
+                _ => "it went silent",
+            });
+        }
+        if self.timeout <= now && self.rtc.handle_input(Input::Timeout(now)).is_err() {
+            self.state = State::Gone("its connection failed");
+        }
+    }
+
+    /// One frame of the stream. Returns true if the viewer needs a keyframe now.
+    pub fn handle_frame(&mut self, now: Instant, packets: &Packets) -> bool {
+        match self.state {
+            State::Connecting | State::Gone(_) => return false,
+            State::AwaitingKeyframe => {
+                let ready = self.backlog.has_caught_up(now);
+                if !packets.keyframe || !ready {
+                    return ready && !packets.keyframe;
+                }
+                self.state = State::Live;
+            }
+            State::Live if self.backlog.is_behind(now) => {
+                self.state = State::AwaitingKeyframe;
+                return false;
+            }
+            State::Live => {}
+        }
+        self.backlog.add(now, packets.bytes);
+        self.write(packets);
+        self.flush(now);
+        false
+    }
+
+    /// Sends the group of pictures so far: the viewer joins in its middle.
+    pub fn join(&mut self, now: Instant, gop: &[Rc<Packets>]) {
+        if self.state != State::AwaitingKeyframe || gop.is_empty() {
+            return;
+        }
+        self.state = State::Live;
+        self.backlog.add_join(now, gop.iter().map(|packets| packets.bytes).sum());
+        gop.iter().for_each(|packets| self.write(packets));
+        self.flush(now);
+    }
+
+    /// The stream has a gap: nothing can be decoded before the next keyframe.
+    pub fn handle_gap(&mut self) {
+        if self.state == State::Live {
+            self.state = State::AwaitingKeyframe;
+        }
+    }
+
+    /// Collects what the connection wants to send, up to its next timeout.
+    pub fn drain(&mut self, now: Instant, outputs: &mut VecDeque<Output>) -> Happened {
+        let mut happened = Happened::default();
+        while !matches!(self.state, State::Gone(_)) {
+            match self.rtc.poll_output() {
+                Ok(str0m::Output::Transmit(transmit)) => outputs.push_back(Output::Transmit(transmit)),
+                Ok(str0m::Output::Event(event)) => self.handle_event(now, event, &mut happened),
+                Ok(str0m::Output::Timeout(timeout)) => {
+                    self.timeout = timeout;
+                    break;
+                }
+                Err(_) => self.state = State::Gone("its connection failed"),
+            }
+        }
+        if !self.rtc.is_alive() && !matches!(self.state, State::Gone(_)) {
+            self.state = State::Gone("it left");
+        }
+        happened
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event, happened: &mut Happened) {
+        match event {
+            Event::Connected => {
+                self.state = State::AwaitingKeyframe;
+                self.deadline = now + SILENCE_LIMIT;
+                happened.connected = true;
+                self.send_unpaced();
+            }
+            Event::MediaAdded(media) if media.kind == MediaKind::Video && self.mid.is_none() => {
+                self.mid = Some(media.mid);
+            }
+            Event::KeyframeRequest(_) => happened.keyframe_wanted = true,
+            Event::EgressBitrateEstimate(kind) => {
+                let (BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. }) = kind else {
+                    return;
+                };
+                let bits_per_second = estimate.as_u64().min(u64::from(u32::MAX)) as u32;
+                self.estimate = Some(bits_per_second);
+                self.backlog.set_rate(now, bits_per_second);
+                happened.estimate_changed = true;
+            }
+            Event::Closed => self.state = State::Gone("it closed the connection"),
+            _ => {}
+        }
+    }
+
+    /// A frame leaves as one burst: what str0m's pacer would hold back is delay, and
+    /// [`Backlog`] keeps the link from being flooded.
+    fn send_unpaced(&mut self) {
+        let Some(mid) = self.mid else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+            stream.set_unpaced(true);
+        }
+    }
+
+    fn write(&mut self, packets: &Packets) {
+        let (Some(mid), Some(media)) = (self.mid, self.media.as_mut()) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+            media.write(stream, packets);
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        if self.rtc.handle_input(Input::Timeout(now)).is_err() {
+            self.state = State::Gone("its connection failed");
+        }
+    }
+
+    /// Closes the connection politely: RTCP BYE and a DTLS alert, for the next drain.
+    pub fn close(&mut self) {
+        let _ = self.rtc.close();
+    }
+
+    /// When `handle_timeout` is to be called next, and why.
+    pub fn poll_timeout(&self) -> (Instant, &'static str) {
+        if self.timeout <= self.deadline {
+            (self.timeout, "a viewer's connection")
+        } else {
+            (self.deadline, "a silent viewer")
+        }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        matches!(self.state, State::AwaitingKeyframe | State::Live)
+    }
+
+    /// Why it is to be removed, if it is.
+    pub fn gone(&self) -> Option<&'static str> {
+        match self.state {
+            State::Gone(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// What its link carries, bits per second, where that is known.
+    pub fn estimate(&self) -> Option<u32> {
+        self.estimate
+    }
+
+    /// True once if its link has been too slow for a while: it is to be told.
+    pub fn turned_slow(&mut self, now: Instant, carries_floor: bool) -> bool {
+        if carries_floor {
+            self.slow_since = None;
+            return false;
+        }
+        let since = *self.slow_since.get_or_insert(now);
+        let tell = now >= since + SLOW_PATIENCE && !self.told_slow;
+        self.told_slow |= tell;
+        tell
+    }
+}
+
+/// Candidates that str0m can't read (mDNS names, TCP of strange kinds) must not
+/// spoil the whole SDP.
+fn without_unusable_candidates(sdp: &str) -> String {
+    let usable = |line: &&str| match line.strip_prefix("a=candidate:") {
+        Some(rest) => matches!(candidate::normalise(rest), Remote::Usable(_)),
+        None => true,
+    };
+    let mut kept: String = sdp.lines().filter(usable).collect::<Vec<_>>().join("\r\n");
+    kept.push_str("\r\n");
+    kept
+}
