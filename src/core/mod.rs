@@ -2,5 +2,22 @@
 //!
 //! May import [`crate::proto`] and str0m. Never a socket, a file, a clock or
 //! tokio: `now` is a parameter, results leave through one `poll_output`.
+//!
+//! [`hub::Hub`] is the face. Behind it [`stage`] holds the viewers of the one
+//! encoder; [`signalling`] and [`whep`] are the two ways in.
 
+pub mod backlog;
+pub mod bitrate;
 pub mod crypto;
+pub mod gop;
+pub mod hub;
+pub mod keyframes;
+pub mod media;
+pub mod output;
+pub mod packets;
+pub mod rtc;
+pub mod signalling;
+pub mod stage;
+pub mod status;
+pub mod viewer;
+pub mod whep;

@@ -8,7 +8,7 @@ use super::packets::Packets;
 use super::rtc::{DEFAULT_PROFILE_LEVEL_ID, RtcFactory};
 use super::viewer::{Happened, Viewer, ViewerId};
 use crate::proto::annexb;
-use crate::proto::camera::CameraInfo;
+use crate::proto::camera::{CameraInfo, VideoFormat};
 use crate::proto::frame::Frame;
 use crate::proto::sps;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -36,6 +36,10 @@ const DECODE_TIME: Duration = Duration::from_millis(4);
 /// for judging how long a cached group would be on its way.
 const JOIN_BYTES_PER_MS: u64 = 2_500;
 
+/// How often the bitrate is looked at without a new estimate, so that a raise that
+/// came too soon is made up for. The viewers' own timeouts bring the turn.
+const REVIEW_INTERVAL: Duration = Duration::from_millis(250);
+
 /// Viewers, the stream's recent past, and what the viewers want of the encoder.
 pub struct Stage {
     settings: StageSettings,
@@ -53,6 +57,7 @@ pub struct Stage {
     sps: Vec<u8>,
     profile_level_id: u32,
     frames: u64,
+    review: Instant,
     pub(super) outputs: VecDeque<Output>,
     gone: Vec<(ViewerId, &'static str)>,
     slow: Vec<(ViewerId, u32)>,
@@ -77,6 +82,7 @@ impl Stage {
             sps: Vec::new(),
             profile_level_id: DEFAULT_PROFILE_LEVEL_ID,
             frames: 0,
+            review: now,
             outputs: VecDeque::new(),
             gone: Vec::new(),
             slow: Vec::new(),
@@ -103,6 +109,15 @@ impl Stage {
         self.viewers.values_mut().for_each(Viewer::handle_gap);
         if self.camera.is_some() && self.viewers.values().any(Viewer::is_connected) {
             self.keyframes.want();
+        }
+    }
+
+    /// The format for the next viewer, chosen only while nobody else watches: the
+    /// first caller's format holds. `None` stands for an unknown number.
+    pub fn choose_format(&mut self, format: Option<VideoFormat>) {
+        let format = format.unwrap_or(VideoFormat { width: 1280, height: 720, fps: 30 });
+        if self.viewers.is_empty() && self.camera.as_ref().is_none_or(|camera| camera.format != format) {
+            self.outputs.push_back(Output::SetFormat(format));
         }
     }
 
@@ -263,6 +278,10 @@ impl Stage {
                 viewer.handle_timeout(now);
                 self.drain(now, id);
             }
+        }
+        if now >= self.review {
+            self.review = now + REVIEW_INTERVAL;
+            self.update_bitrate(now);
         }
         self.poll_keyframes(now);
     }
