@@ -333,7 +333,15 @@ mod tests {
 
     #[test]
     fn bytes_without_a_start_code_hold_nothing() {
-        for data in [&[][..], &[0], &[0, 0], &[0, 0, 1], &[0, 0, 0, 1], &[1, 0, 0, 2], &[1; 50]] {
+        for data in [
+            &[][..],
+            &[0],
+            &[0, 0],
+            &[0, 0, 1],
+            &[0, 0, 0, 1],
+            &[1, 0, 0, 2],
+            &[1; 50],
+        ] {
             assert!(list(data).is_empty(), "{data:?}");
         }
     }
@@ -396,7 +404,10 @@ mod tests {
     fn what_exceeds_the_limit_is_dropped_up_to_the_next_unit() {
         let mut cutter = AccessUnits::with_limit(1000);
         let big = [long(&[P]), vec![0xaa; 3000]].concat();
-        for piece in [big, long(&[P]), long(&[AUD, IDR]), long(&[P])].concat().chunks(100) {
+        for piece in [big, long(&[P]), long(&[AUD, IDR]), long(&[P])]
+            .concat()
+            .chunks(100)
+        {
             cutter.push(piece);
             assert!(cutter.buffer.len() <= 1000);
         }

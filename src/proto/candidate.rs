@@ -77,8 +77,7 @@ fn read_fields(text: &str) -> Result<Option<String>, &'static str> {
         return Ok(None);
     };
 
-    let mut line =
-        format!("candidate:{foundation} 1 udp {priority} {address} {port} typ {kind}");
+    let mut line = format!("candidate:{foundation} 1 udp {priority} {address} {port} typ {kind}");
     push_extensions(&mut line, fields.collect());
     Ok(Some(line))
 }
@@ -258,7 +257,13 @@ mod tests {
 
     #[test]
     fn the_end_mark_is_skipped_in_every_form() {
-        for text in ["", "  ", "candidate:", "a=end-of-candidates", "end-of-candidates"] {
+        for text in [
+            "",
+            "  ",
+            "candidate:",
+            "a=end-of-candidates",
+            "end-of-candidates",
+        ] {
             assert_eq!(skipped(text), "end of candidates", "{text:?}");
         }
     }
@@ -289,7 +294,10 @@ mod tests {
                 HOST.replace(" 1 udp", " 2 udp"),
                 "candidate for another component than RTP",
             ),
-            (HOST.replace("host", "magic"), "candidate of an unknown type"),
+            (
+                HOST.replace("host", "magic"),
+                "candidate of an unknown type",
+            ),
             (HOST.replace("typ", "top"), "candidate without a type"),
             (
                 HOST.replace(" typ", "\r\na=x typ"),

@@ -142,7 +142,10 @@ mod tests {
         let text = render(&expected(), "0");
         assert!(text.starts_with("m=video 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"));
         assert_eq!(parse(&text), Ok(expected()));
-        assert_eq!(parse(&render(&Fragment::default(), "v")), Ok(Fragment::default()));
+        assert_eq!(
+            parse(&render(&Fragment::default(), "v")),
+            Ok(Fragment::default())
+        );
     }
 
     #[test]
@@ -151,7 +154,10 @@ mod tests {
             candidates: vec!["candidate:1\r\na=ice-ufrag:evil".into()],
             ..Fragment::default()
         };
-        assert_eq!(parse(&render(&fragment, "0\r\na=x")), Ok(Fragment::default()));
+        assert_eq!(
+            parse(&render(&fragment, "0\r\na=x")),
+            Ok(Fragment::default())
+        );
     }
 
     #[test]

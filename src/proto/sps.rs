@@ -77,9 +77,7 @@ struct Chroma(u32);
 impl Chroma {
     /// Reads the part that only the high profiles have.
     fn read(bits: &mut Bits<'_>, profile_idc: u32) -> Result<Chroma, SpsError> {
-        const HIGH: [u32; 13] = [
-            100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135,
-        ];
+        const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
         if !HIGH.contains(&profile_idc) {
             return Ok(Chroma(1));
         }
@@ -297,5 +295,244 @@ impl<'a> Bits<'a> {
 }
 
 #[cfg(test)]
-#[path = "sps_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    /// Made by libx264 and openh264 from a test picture: width, height, frames per
+    /// second (0: not told), the NAL unit, who made it.
+    const REAL: &str = "
+        1280 720 30 6742c01fd9005005bb0110000003001000000303c0f1832480 x264 baseline
+        1920 1080 30 6742c028d900780227e5c044000003000400000300f03c60c920 x264 baseline
+        640 480 15 6742c016d900a03db0110000030001000003001e0f162e48 x264 baseline
+        1280 720 30 674d401feca02802dd8088000003000800000301e078c18cb0 x264 main
+        1920 1080 30 674d4028eca03c0113f2e022000003000200000300781e30632c x264 main
+        640 480 15 674d4016eca0501ed80880000003008000000f078b16cb x264 main
+        1280 720 30 6764001facd9405005bb0110000003001000000303c0f1831960 x264 high
+        1920 1080 30 67640028acd940780227e5c044000003000400000300f03c60c658 x264 high
+        640 480 15 67640016acd940a03db0110000030001000003001e0f162d96 x264 high
+        640 480 30 67f4001e919b281407b60220000003002000000781e2c5b2c0 x264 high 4:4:4
+        640 480 30 6764001eacd940a03db0110000030001000003003c0f162d96 x264 high, jvt
+        1920 1080 30 67640028acd94078044fde0220000003002000000783e2c5b2c0 x264 interlaced
+        1620 1080 29.97003 67640028acd9406602279e5c04400000fa40003a981898003d090007a13930c01e30632c x264 SAR, HRD
+        640 480 30 6764001ef3650280f6c05b20000003002000000781e2c5b2c0 x264 gray
+        640 480 0 6742c01e8c680a03da01e1108d40 openh264 baseline
+        640 480 0 674d4c1e8c680a03da01e1108d40 openh264 main
+        640 480 0 67640c1eac18d01407b403c2211a80 openh264 high
+        1280 720 0 6742c01f8c6805005ba01e1108d4 openh264 baseline
+        1280 720 0 674d4c1f8c6805005ba01e1108d4 openh264 main
+        1280 720 0 67640c1fac18d00a00b7403c2211a8 openh264 high
+        1920 1080 0 6742c0288c680780227e5807844235 openh264 baseline
+        1920 1080 0 674d4c288c680780227e5807844235 openh264 main
+        1920 1080 0 67640c28ac18d00f0044fcb00f08846a openh264 high";
+
+    /// Every line of [`REAL`]: its name, the NAL unit, and what must be read from it.
+    fn real() -> impl Iterator<Item = (&'static str, Vec<u8>, Sps)> {
+        REAL.trim().lines().map(|line| {
+            let fields: Vec<&str> = line.trim().splitn(5, ' ').collect();
+            let nal = bytes(fields[3]);
+            let fps: f32 = fields[2].parse().unwrap();
+            let sps = Sps {
+                profile_level_id: u32::from_be_bytes([0, nal[1], nal[2], nal[3]]),
+                width: fields[0].parse().unwrap(),
+                height: fields[1].parse().unwrap(),
+                fps: (fps > 0.0).then_some(fps),
+            };
+            (line.trim(), nal, sps)
+        })
+    }
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<u32> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
+        digits
+            .chunks(2)
+            .map(|pair| (pair[0] * 16 + pair[1]) as u8)
+            .collect()
+    }
+
+    #[test]
+    fn real_parameter_sets_are_read() {
+        for (line, nal, sps) in real() {
+            assert_eq!(parse(&nal), Ok(sps), "{line}");
+        }
+        assert_eq!(real().count(), 23);
+    }
+
+    #[test]
+    fn truncated_parameter_sets_are_refused_or_read_alike() {
+        for (line, nal, whole) in real() {
+            for end in 1..nal.len() {
+                match parse(&nal[..end]) {
+                    Ok(sps) => assert_eq!(sps, whole, "{line} {end}"),
+                    Err(error) => assert_eq!(error, SpsError::Truncated, "{line} {end}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_units_are_refused() {
+        for nal in [&[][..], &[0x68, 0xce], &[0x65], &[0x42, 0xc0, 0x1f]] {
+            assert_eq!(parse(nal), Err(SpsError::NotSps));
+        }
+        assert_eq!(parse(&[0x67]), Err(SpsError::Truncated));
+        assert_eq!(parse(&[0x27, 0x42, 0xc0]), Err(SpsError::Truncated));
+    }
+
+    /// Writes what no encoder at hand makes.
+    #[derive(Default)]
+    struct Writer(Vec<bool>);
+
+    impl Writer {
+        fn sps(profile: u32) -> Self {
+            Self::default()
+                .bits(8, 0x67)
+                .bits(8, profile)
+                .bits(8, 0)
+                .bits(8, 0x1f)
+                .ue(0)
+        }
+
+        fn bits(mut self, count: u32, value: u32) -> Self {
+            self.0
+                .extend((0..count).rev().map(|bit| (value >> bit) & 1 == 1));
+            self
+        }
+
+        fn ue(self, value: u32) -> Self {
+            let code = u64::from(value) + 1;
+            let length = 64 - code.leading_zeros();
+            (1..length)
+                .fold(self, |w, _| w.bits(1, 0))
+                .bits(length, code as u32)
+        }
+
+        fn se(self, value: i32) -> Self {
+            self.ue(if value > 0 { value * 2 - 1 } else { value * -2 } as u32)
+        }
+
+        /// From `log2_max_frame_num_minus4` to before the size.
+        fn references(self) -> Self {
+            self.ue(0).ue(2).ue(1).bits(1, 0)
+        }
+
+        /// Size in macroblocks, progressive, with cropping.
+        fn size(self, width: u32, height: u32, crop: [u32; 4]) -> Self {
+            let w = self.ue(width - 1).ue(height - 1).bits(1, 1).bits(2, 0b11);
+            crop.into_iter().fold(w, Writer::ue)
+        }
+
+        fn parse(self) -> Result<Sps, SpsError> {
+            let mut nal = Vec::new();
+            for byte in self.bits(1, 1).0.chunks(8) {
+                let byte = byte
+                    .iter()
+                    .enumerate()
+                    .fold(0, |sum, (i, &bit)| sum | (u8::from(bit) << (7 - i)));
+                if byte <= 3 && nal.ends_with(&[0, 0]) {
+                    nal.push(3);
+                }
+                nal.push(byte);
+            }
+            parse(&nal)
+        }
+
+        fn size_parsed(self) -> Result<(u32, u32), SpsError> {
+            self.parse().map(|sps| (sps.width, sps.height))
+        }
+    }
+
+    #[test]
+    fn scaling_lists_are_skipped() {
+        let flat = |w: Writer, n: u32| (0..n).fold(w.bits(1, 1), |w, _| w.se(0));
+        let short = |w: Writer| w.bits(1, 1).se(-3).se(-5); // ends with a zero
+        let w = Writer::sps(100).ue(1).ue(0).ue(0).bits(1, 0).bits(1, 1);
+        let w = flat(short(flat(w, 16)), 16).bits(3, 0);
+        let w = flat(w, 64).bits(1, 0);
+        let w = w.references().size(40, 30, [0; 4]).bits(1, 0);
+        assert_eq!(w.size_parsed(), Ok((640, 480)));
+    }
+
+    #[test]
+    fn picture_order_type_1_is_skipped() {
+        let w = Writer::sps(66)
+            .ue(0)
+            .ue(1)
+            .bits(1, 0)
+            .se(-7)
+            .se(9)
+            .ue(2)
+            .se(1)
+            .se(-100_000);
+        let w = w.ue(1).bits(1, 0).size(20, 15, [0; 4]).bits(1, 0);
+        assert_eq!(w.size_parsed(), Ok((320, 240)));
+    }
+
+    #[test]
+    fn cropping_counts_in_chroma_samples() {
+        let high = |format: u32| {
+            let w = Writer::sps(122).ue(format);
+            let w = if format == 3 { w.bits(1, 0) } else { w };
+            w.ue(0)
+                .ue(0)
+                .bits(2, 0)
+                .references()
+                .size(10, 10, [1, 2, 1, 2])
+                .bits(1, 0)
+        };
+        assert_eq!(high(0).size_parsed(), Ok((157, 157)));
+        assert_eq!(high(1).size_parsed(), Ok((154, 154)));
+        assert_eq!(high(2).size_parsed(), Ok((154, 157)));
+        assert_eq!(high(3).size_parsed(), Ok((157, 157)));
+    }
+
+    #[test]
+    fn impossible_values_are_refused() {
+        let plain = |width, height, crop| {
+            Writer::sps(66)
+                .references()
+                .size(width, height, crop)
+                .bits(1, 0)
+                .size_parsed()
+        };
+        assert_eq!(plain(1055, 132, [0; 4]), Ok((16880, 2112)));
+        let refused = [
+            plain(1056, 1, [0; 4]),
+            plain(1, 1056, [0; 4]),
+            plain(1055, 133, [0; 4]),
+            plain(1, 1, [4, 4, 0, 0]),
+            plain(1, 1, [0, 0, 8, 0]),
+            plain(1, 1, [u32::MAX - 1, u32::MAX - 1, 0, 0]),
+            Writer::sps(66).ue(13).size_parsed(),
+            Writer::sps(66).ue(0).ue(3).size_parsed(),
+            Writer::sps(66).ue(0).ue(2).ue(17).size_parsed(),
+            Writer::sps(100).ue(4).size_parsed(),
+            Writer::sps(100).ue(1).ue(7).size_parsed(),
+            Writer::sps(66).bits(32, 0).bits(32, 0).size_parsed(),
+        ];
+        for (case, result) in refused.into_iter().enumerate() {
+            assert!(
+                matches!(result, Err(SpsError::OutOfRange(_))),
+                "{case}: {result:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_senseless_rate_is_left_out() {
+        let rate = |tick: u32, scale: u32| {
+            let w = Writer::sps(66).references().size(40, 30, [0; 4]);
+            let w = w
+                .bits(1, 1)
+                .bits(4, 0)
+                .bits(1, 1)
+                .bits(32, tick)
+                .bits(32, scale);
+            w.bits(8, 0).parse().unwrap().fps
+        };
+        assert_eq!(rate(1, 60), Some(30.0));
+        assert_eq!(rate(1001, 50_000), Some(24.975_025));
+        for (tick, scale) in [(0, 60), (1, 0), (0, 0), (1, u32::MAX), (u32::MAX, 1)] {
+            assert_eq!(rate(tick, scale), None, "{scale}/{tick}");
+        }
+    }
+}
