@@ -20,7 +20,11 @@ pub struct Backlog {
 impl Backlog {
     /// `rate`: the first estimate, bits per second.
     pub fn new(now: Instant, rate: u32) -> Self {
-        Backlog { bits: 0.0, drained: now, rate: rate.max(1) }
+        Backlog {
+            bits: 0.0,
+            drained: now,
+            rate: rate.max(1),
+        }
     }
 
     pub fn set_rate(&mut self, now: Instant, bits_per_second: u32) {

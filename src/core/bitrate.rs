@@ -33,7 +33,11 @@ pub struct BitratePolicy {
 
 impl BitratePolicy {
     pub fn new(bounds: BitrateBounds) -> Self {
-        BitratePolicy { bounds, current: bounds.start, changed: None }
+        BitratePolicy {
+            bounds,
+            current: bounds.start,
+            changed: None,
+        }
     }
 
     /// What the encoder was last asked for, bits per second.
@@ -85,7 +89,11 @@ impl BitratePolicy {
 mod tests {
     use super::*;
 
-    const BOUNDS: BitrateBounds = BitrateBounds { floor: 200_000, start: 2_000_000, ceiling: 4_000_000 };
+    const BOUNDS: BitrateBounds = BitrateBounds {
+        floor: 200_000,
+        start: 2_000_000,
+        ceiling: 4_000_000,
+    };
 
     fn start() -> Instant {
         #[allow(clippy::disallowed_methods)]
@@ -95,19 +103,28 @@ mod tests {
     #[test]
     fn follows_the_slowest_link_down_at_once_and_up_slowly() {
         let (now, mut policy) = (start(), BitratePolicy::new(BOUNDS));
-        assert_eq!(policy.update(now, [5_000_000, 1_000_000].into_iter()), Some(850_000));
+        assert_eq!(
+            policy.update(now, [5_000_000, 1_000_000].into_iter()),
+            Some(850_000)
+        );
         let soon = now + Duration::from_millis(900);
         assert_eq!(policy.update(soon, [5_000_000].into_iter()), None);
         assert_eq!(policy.update(soon, [500_000].into_iter()), Some(425_000));
         let later = soon + RAISE_INTERVAL;
-        assert_eq!(policy.update(later, [9_000_000].into_iter()), Some(4_000_000));
+        assert_eq!(
+            policy.update(later, [9_000_000].into_iter()),
+            Some(4_000_000)
+        );
     }
 
     #[test]
     fn a_link_below_the_floor_does_not_starve_the_others() {
         let (now, mut policy) = (start(), BitratePolicy::new(BOUNDS));
         assert!(!policy.carries_floor(100_000));
-        assert_eq!(policy.update(now, [100_000, 3_000_000].into_iter()), Some(2_550_000));
+        assert_eq!(
+            policy.update(now, [100_000, 3_000_000].into_iter()),
+            Some(2_550_000)
+        );
         assert_eq!(policy.update(now, [100_000].into_iter()), Some(200_000));
     }
 

@@ -54,7 +54,12 @@ mod tests {
     fn packets(keyframe: bool, bytes: usize) -> Rc<Packets> {
         #[allow(clippy::disallowed_methods)]
         let captured = Instant::now();
-        Rc::new(Packets { payloads: vec![], captured, keyframe, bytes })
+        Rc::new(Packets {
+            payloads: vec![],
+            captured,
+            keyframe,
+            bytes,
+        })
     }
 
     #[test]

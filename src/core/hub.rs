@@ -29,7 +29,13 @@ pub struct Hub {
 
 impl Hub {
     /// `seed`: random; it makes RTP numbers unpredictable, nothing secret.
-    pub fn new(now: Instant, settings: StageSettings, factory: RtcFactory, ice_servers: Vec<IceServer>, seed: u64) -> Hub {
+    pub fn new(
+        now: Instant,
+        settings: StageSettings,
+        factory: RtcFactory,
+        ice_servers: Vec<IceServer>,
+        seed: u64,
+    ) -> Hub {
         Hub {
             stage: Stage::new(now, settings, factory, seed),
             signalling: Signalling::default(),
@@ -55,8 +61,15 @@ impl Hub {
         self.settle();
     }
 
-    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, destination: SocketAddr, contents: &[u8]) {
-        self.stage.handle_datagram(now, source, destination, contents);
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        contents: &[u8],
+    ) {
+        self.stage
+            .handle_datagram(now, source, destination, contents);
         self.settle();
     }
 
@@ -69,11 +82,13 @@ impl Hub {
 
     /// A signalling WebSocket has opened.
     pub fn handle_session_opened(&mut self, session: SessionId, peer: SocketAddr) {
-        self.signalling.open(session, peer.ip().to_canonical().is_loopback());
+        self.signalling
+            .open(session, peer.ip().to_canonical().is_loopback());
     }
 
     pub fn handle_session_text(&mut self, now: Instant, session: SessionId, text: &str) {
-        self.signalling.handle_text(now, session, text, &mut self.stage);
+        self.signalling
+            .handle_text(now, session, text, &mut self.stage);
         self.settle();
     }
 
@@ -85,8 +100,12 @@ impl Hub {
     /// Answers an HTTP request. `token`: random, for a resource that it may make.
     pub fn handle_request(&mut self, now: Instant, request: &Request, token: &str) -> Answer {
         let answer = match request.path.as_str() {
-            "/api/status" => status::answer(request, || status::status(now - self.started, &self.stage, self.problem.as_deref())),
-            "/api/webrtc/settings" => status::answer(request, || status::settings(&self.stage, &self.ice_servers)),
+            "/api/status" => status::answer(request, || {
+                status::status(now - self.started, &self.stage, self.problem.as_deref())
+            }),
+            "/api/webrtc/settings" => {
+                status::answer(request, || status::settings(&self.stage, &self.ice_servers))
+            }
             path if path == "/whep" || path.starts_with("/whep/") => {
                 self.whep.handle(now, request, token, &mut self.stage)
             }
@@ -104,7 +123,10 @@ impl Hub {
     /// What is to be done; [`Output::Timeout`] comes last.
     pub fn poll_output(&mut self, now: Instant) -> Output {
         self.stage.outputs.pop_front().unwrap_or_else(|| {
-            let (due, why) = self.stage.poll_timeout(now).unwrap_or((now + IDLE, "nothing to do"));
+            let (due, why) = self
+                .stage
+                .poll_timeout(now)
+                .unwrap_or((now + IDLE, "nothing to do"));
             Output::Timeout(due, why)
         })
     }

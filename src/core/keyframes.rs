@@ -43,8 +43,13 @@ impl Keyframes {
 
     /// When the encoder is to be asked next; `None` if nobody waits.
     pub fn due(&self, now: Instant) -> Option<Instant> {
-        let interval = if self.asked.is_some() { PATIENCE } else { MIN_INTERVAL };
-        self.wanted.then(|| self.last.map_or(now, |last| last + interval))
+        let interval = if self.asked.is_some() {
+            PATIENCE
+        } else {
+            MIN_INTERVAL
+        };
+        self.wanted
+            .then(|| self.last.map_or(now, |last| last + interval))
     }
 
     /// True if a request would be answered without a wait.

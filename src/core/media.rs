@@ -23,7 +23,12 @@ impl MediaStream {
     pub fn new(payload_type: Pt, epoch: Instant, seed: u64) -> Self {
         // Below 2^15, so that no receiver has to guess a rollover (RFC 3711, 3.3.1).
         let next_sequence = 1 + (seed & 0x3fff);
-        MediaStream { payload_type, epoch, first_timestamp: (seed >> 32) as u32, next_sequence }
+        MediaStream {
+            payload_type,
+            epoch,
+            first_timestamp: (seed >> 32) as u32,
+            next_sequence,
+        }
     }
 
     /// Queues one frame's packets.
@@ -33,12 +38,21 @@ impl MediaStream {
         for (i, payload) in packets.payloads.iter().enumerate() {
             let sequence = SeqNo::from(self.next_sequence);
             self.next_sequence += 1;
-            let packet =
-                RtpWrite::new(self.payload_type, sequence, timestamp, packets.captured, payload.clone())
-                    .marker(i == last)
-                    .nackable(true);
+            let packet = RtpWrite::new(
+                self.payload_type,
+                sequence,
+                timestamp,
+                packets.captured,
+                payload.clone(),
+            )
+            .marker(i == last)
+            .nackable(true);
             // The receiver keeps the value, so a keyframe's packets suffice to tell it.
-            let packet = if packets.keyframe { packet.ext_vals(no_playout_delay()) } else { packet };
+            let packet = if packets.keyframe {
+                packet.ext_vals(no_playout_delay())
+            } else {
+                packet
+            };
             stream.write_rtp(packet);
         }
     }

@@ -19,6 +19,11 @@ impl Packets {
     pub fn new(frame: &Frame) -> Packets {
         let payloads = rtp_h264::packetize(&frame.data);
         let bytes = payloads.iter().map(|payload| payload.len()).sum();
-        Packets { payloads, captured: frame.captured, keyframe: frame.keyframe, bytes }
+        Packets {
+            payloads,
+            captured: frame.captured,
+            keyframe: frame.keyframe,
+            bytes,
+        }
     }
 }

@@ -29,7 +29,10 @@ pub struct RtcFactory {
 
 impl RtcFactory {
     pub fn new(certificate: DtlsCert) -> Self {
-        RtcFactory { crypto: crypto::provider(), certificate }
+        RtcFactory {
+            crypto: crypto::provider(),
+            certificate,
+        }
     }
 
     /// A connection that can send one H.264 stream of that profile and level
@@ -46,12 +49,9 @@ impl RtcFactory {
             .set_extension_map(extensions())
             .enable_bwe(Some(Bitrate::bps(u64::from(start))))
             .set_send_buffer_video(SEND_BUFFER);
-        config.codec_config().add_h264(
-            PT_H264.into(),
-            Some(PT_RTX.into()),
-            true,
-            profile_level_id,
-        );
+        config
+            .codec_config()
+            .add_h264(PT_H264.into(), Some(PT_RTX.into()), true, profile_level_id);
         config.build(now)
     }
 }

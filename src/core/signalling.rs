@@ -32,7 +32,13 @@ pub struct Signalling {
 
 impl Signalling {
     pub fn open(&mut self, id: SessionId, from_here: bool) {
-        self.sessions.insert(id, Session { from_here, ..Session::default() });
+        self.sessions.insert(
+            id,
+            Session {
+                from_here,
+                ..Session::default()
+            },
+        );
     }
 
     /// The socket is closed: hang up.
@@ -44,7 +50,9 @@ impl Signalling {
     }
 
     pub fn handle_text(&mut self, now: Instant, id: SessionId, text: &str, stage: &mut Stage) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         let (message, dialect) = signal::parse(text);
         match message {
             ClientMessage::Call(options) => {
@@ -82,7 +90,9 @@ impl Signalling {
     pub fn handle_candidates(&self, lines: &[String], stage: &mut Stage) {
         for (id, session) in &self.sessions {
             if session.viewer.is_some() && session.trickle {
-                lines.iter().for_each(|line| session.send(*id, session.candidate_message(line), stage));
+                lines
+                    .iter()
+                    .for_each(|line| session.send(*id, session.candidate_message(line), stage));
             }
         }
     }
@@ -92,18 +102,20 @@ impl Session {
     fn call(&mut self, now: Instant, id: SessionId, options: CallOptions, stage: &mut Stage) {
         self.hang_up(now, stage);
         if stage.is_full() {
-            return self.refuse(id, full_text(stage), stage);
+            return self.refuse(id, &full_text(stage), stage);
         }
         if let Some(number) = options.vformat {
             stage.choose_format(vformat::lookup(number));
         }
         let (viewer, candidates) = stage.open(now, self.from_here);
-        let Some(offer) = stage.viewer_mut(viewer).map(|viewer| viewer.offer()) else { return };
+        let Some(offer) = stage.viewer_mut(viewer).map(|viewer| viewer.offer()) else {
+            return;
+        };
         let offer = match offer {
             Ok(offer) => offer,
-            Err(reason) => {
+            Err(refusal) => {
                 stage.close(now, viewer);
-                return self.refuse(id, reason, stage);
+                return self.refuse(id, refusal.text(), stage);
             }
         };
         self.viewer = Some(viewer);
@@ -131,11 +143,13 @@ impl Session {
 
     fn answer(&mut self, now: Instant, id: SessionId, sdp: &str, stage: &mut Stage) {
         let Some(viewer) = self.viewer else { return };
-        let Some(accepted) = stage.viewer_mut(viewer).map(|v| v.accept_answer(sdp)) else { return };
-        if let Err(reason) = accepted {
+        let Some(accepted) = stage.viewer_mut(viewer).map(|v| v.accept_answer(sdp)) else {
+            return;
+        };
+        if let Err(refusal) = accepted {
             stage.close(now, viewer);
             self.viewer = None;
-            return self.refuse(id, reason, stage);
+            return self.refuse(id, refusal.text(), stage);
         }
         stage.drain(now, viewer);
     }
@@ -162,13 +176,18 @@ impl Session {
     }
 
     /// Says why and closes: the client may try again later.
-    fn refuse(&self, id: SessionId, reason: String, stage: &mut Stage) {
-        self.send(id, ServerMessage::Message(reason), stage);
+    fn refuse(&self, id: SessionId, reason: &str, stage: &mut Stage) {
+        self.send(id, ServerMessage::Message(reason.to_string()), stage);
         stage.outputs.push_back(Output::Close(id));
     }
 
     fn all_candidates(&self) -> ServerMessage {
-        ServerMessage::Candidates(self.candidates.iter().map(|line| self.local(line)).collect())
+        ServerMessage::Candidates(
+            self.candidates
+                .iter()
+                .map(|line| self.local(line))
+                .collect(),
+        )
     }
 
     fn candidate_message(&self, line: &str) -> ServerMessage {
@@ -176,11 +195,17 @@ impl Session {
     }
 
     fn local(&self, line: &str) -> Candidate {
-        Candidate { candidate: line.to_string(), sdp_mid: self.mid.clone(), sdp_m_line_index: M_LINE }
+        Candidate {
+            candidate: line.to_string(),
+            sdp_mid: self.mid.clone(),
+            sdp_m_line_index: M_LINE,
+        }
     }
 
     fn send(&self, id: SessionId, message: ServerMessage, stage: &mut Stage) {
-        stage.outputs.push_back(Output::Send(id, signal::render(&message, self.dialect)));
+        stage
+            .outputs
+            .push_back(Output::Send(id, signal::render(&message, self.dialect)));
     }
 }
 

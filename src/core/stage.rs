@@ -95,7 +95,8 @@ impl Stage {
     pub fn handle_camera(&mut self, info: CameraInfo) {
         self.camera = Some(info);
         self.handle_gap();
-        self.outputs.push_back(Output::SetBitrate(self.bitrate.current()));
+        self.outputs
+            .push_back(Output::SetBitrate(self.bitrate.current()));
     }
 
     /// The camera delivers nothing now.
@@ -115,8 +116,17 @@ impl Stage {
     /// The format for the next viewer, chosen only while nobody else watches: the
     /// first caller's format holds. `None` stands for an unknown number.
     pub fn choose_format(&mut self, format: Option<VideoFormat>) {
-        let format = format.unwrap_or(VideoFormat { width: 1280, height: 720, fps: 30 });
-        if self.viewers.is_empty() && self.camera.as_ref().is_none_or(|camera| camera.format != format) {
+        let format = format.unwrap_or(VideoFormat {
+            width: 1280,
+            height: 720,
+            fps: 30,
+        });
+        if self.viewers.is_empty()
+            && self
+                .camera
+                .as_ref()
+                .is_none_or(|camera| camera.format != format)
+        {
             self.outputs.push_back(Output::SetFormat(format));
         }
     }
@@ -131,7 +141,9 @@ impl Stage {
         let packets = Rc::new(Packets::new(frame));
         self.gop.push(packets.clone());
         for id in self.ids() {
-            let Some(viewer) = self.viewers.get_mut(&id) else { continue };
+            let Some(viewer) = self.viewers.get_mut(&id) else {
+                continue;
+            };
             if viewer.handle_frame(now, &packets) {
                 self.keyframes.want();
             }
@@ -141,7 +153,9 @@ impl Stage {
     }
 
     fn read_profile(&mut self, access_unit: &[u8]) {
-        let Some(sps) = annexb::facts(access_unit).sps else { return };
+        let Some(sps) = annexb::facts(access_unit).sps else {
+            return;
+        };
         if self.sps == sps {
             return;
         }
@@ -164,7 +178,10 @@ impl Stage {
         let rtc = self.factory.build(now, self.profile_level_id, start);
         let mut viewer = Viewer::new(now, rtc, self.epoch, self.seeds.next(), start, ceiling);
         let candidates = self.candidates(from_here);
-        let lines = candidates.into_iter().filter_map(|c| viewer.add_local_candidate(c)).collect();
+        let lines = candidates
+            .into_iter()
+            .filter_map(|c| viewer.add_local_candidate(c))
+            .collect();
         self.next_id += 1;
         let id = ViewerId(self.next_id);
         self.viewers.insert(id, viewer);
@@ -181,7 +198,9 @@ impl Stage {
 
     /// A viewer leaves now.
     pub fn close(&mut self, now: Instant, id: ViewerId) {
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         viewer.close();
         viewer.drain(now, &mut self.outputs);
         self.remove(now, id);
@@ -209,17 +228,33 @@ impl Stage {
     /// The usable local addresses, now; each viewer learns what has changed. The
     /// result are the candidate lines to trickle.
     pub fn handle_addresses(&mut self, now: Instant, addresses: Vec<IpAddr>) -> Vec<String> {
-        let gone: Vec<_> = self.addresses.iter().filter(|a| !addresses.contains(a)).copied().collect();
-        let new: Vec<_> = addresses.iter().filter(|a| !self.addresses.contains(a)).copied().collect();
+        let gone: Vec<_> = self
+            .addresses
+            .iter()
+            .filter(|a| !addresses.contains(a))
+            .copied()
+            .collect();
+        let new: Vec<_> = addresses
+            .iter()
+            .filter(|a| !self.addresses.contains(a))
+            .copied()
+            .collect();
         self.addresses = addresses;
         let mut lines = Vec::new();
         for id in self.ids() {
-            let Some(viewer) = self.viewers.get_mut(&id) else { continue };
-            for candidate in gone.iter().filter_map(|ip| host_candidate(*ip, self.settings.port)) {
+            let Some(viewer) = self.viewers.get_mut(&id) else {
+                continue;
+            };
+            for candidate in gone
+                .iter()
+                .filter_map(|ip| host_candidate(*ip, self.settings.port))
+            {
                 viewer.remove_local_candidate(&candidate);
             }
             for ip in new.iter().filter(|ip| !ip.is_loopback()) {
-                let Some(candidate) = host_candidate(*ip, self.settings.port) else { continue };
+                let Some(candidate) = host_candidate(*ip, self.settings.port) else {
+                    continue;
+                };
                 lines.extend(viewer.add_local_candidate(candidate));
             }
             self.drain(now, id);
@@ -233,10 +268,18 @@ impl Stage {
         let port = self.settings.port;
         let outside = self.addresses.iter().filter(|ip| !ip.is_loopback());
         let alone = outside.clone().next().is_none();
-        let loopback = self.addresses.iter().filter(|ip| ip.is_loopback() && (from_here || alone));
-        let hosts: Vec<_> = outside.chain(loopback).filter_map(|ip| host_candidate(*ip, port)).collect();
+        let loopback = self
+            .addresses
+            .iter()
+            .filter(|ip| ip.is_loopback() && (from_here || alone));
+        let hosts: Vec<_> = outside
+            .chain(loopback)
+            .filter_map(|ip| host_candidate(*ip, port))
+            .collect();
         let announced = self.settings.announce.iter().filter_map(|announced| {
-            let base = hosts.iter().find(|host| host.addr().is_ipv4() == announced.is_ipv4())?;
+            let base = hosts
+                .iter()
+                .find(|host| host.addr().is_ipv4() == announced.is_ipv4())?;
             Candidate::server_reflexive(*announced, base.addr(), Protocol::Udp).ok()
         });
         let announced: Vec<_> = announced.collect();
@@ -244,11 +287,23 @@ impl Stage {
     }
 
     /// A datagram; `destination` is the local address that it came to.
-    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, destination: SocketAddr, contents: &[u8]) {
-        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, contents) else { return };
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        contents: &[u8],
+    ) {
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, contents) else {
+            return;
+        };
         let input = Input::Receive(now, receive);
-        let Some(id) = self.viewer_of(source, &input) else { return };
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(id) = self.viewer_of(source, &input) else {
+            return;
+        };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         viewer.handle_datagram(now, input);
         self.drain(now, id);
         self.poll_keyframes(now);
@@ -260,7 +315,11 @@ impl Stage {
         if known.as_ref().is_some_and(accepts) {
             return known;
         }
-        let id = self.viewers.iter().find(|(_, viewer)| viewer.accepts(input)).map(|(id, _)| *id)?;
+        let id = self
+            .viewers
+            .iter()
+            .find(|(_, viewer)| viewer.accepts(input))
+            .map(|(id, _)| *id)?;
         // A peer has a handful of addresses; the map is no place to pile up others.
         if self.sources.len() >= 16 * self.settings.max_viewers {
             self.sources.clear();
@@ -273,7 +332,9 @@ impl Stage {
 
     pub fn handle_timeout(&mut self, now: Instant) {
         for id in self.ids() {
-            let Some(viewer) = self.viewers.get_mut(&id) else { continue };
+            let Some(viewer) = self.viewers.get_mut(&id) else {
+                continue;
+            };
             if viewer.poll_timeout().0 <= now {
                 viewer.handle_timeout(now);
                 self.drain(now, id);
@@ -289,7 +350,10 @@ impl Stage {
     /// When `handle_timeout` is to be called next, and why.
     pub fn poll_timeout(&self, now: Instant) -> Option<(Instant, &'static str)> {
         let viewers = self.viewers.values().map(Viewer::poll_timeout);
-        let keyframe = self.keyframes.due(now).map(|due| (due, "a wanted keyframe"));
+        let keyframe = self
+            .keyframes
+            .due(now)
+            .map(|due| (due, "a wanted keyframe"));
         viewers.chain(keyframe).min_by_key(|(due, _)| *due)
     }
 
@@ -299,7 +363,9 @@ impl Stage {
 
     /// Collects one viewer's outputs and acts on what happened to it.
     pub fn drain(&mut self, now: Instant, id: ViewerId) {
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         let happened = viewer.drain(now, &mut self.outputs);
         if let Some(reason) = viewer.gone() {
             self.gone.push((id, reason));
@@ -328,13 +394,17 @@ impl Stage {
             self.keyframes.want();
             return;
         }
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
         viewer.join(now, self.gop.frames());
         self.drain(now, id);
     }
 
     fn keyframe_sooner(&self, now: Instant) -> bool {
-        let Some(camera) = &self.camera else { return false };
+        let Some(camera) = &self.camera else {
+            return false;
+        };
         if self.gop.frames().is_empty() {
             return true;
         }
@@ -360,7 +430,9 @@ impl Stage {
             self.outputs.push_back(Output::SetBitrate(bits_per_second));
         }
         for (id, viewer) in &mut self.viewers {
-            let Some(estimate) = viewer.estimate() else { continue };
+            let Some(estimate) = viewer.estimate() else {
+                continue;
+            };
             if viewer.turned_slow(now, self.bitrate.carries_floor(estimate)) {
                 self.slow.push((*id, estimate));
             }
@@ -407,4 +479,3 @@ impl Seeds {
         mixed ^ (mixed >> 31)
     }
 }
-

@@ -25,7 +25,10 @@ impl IceServer {
             }
             _ => String::new(),
         };
-        self.urls.iter().map(|url| format!("<{url}>; rel=\"ice-server\"{login}")).collect()
+        self.urls
+            .iter()
+            .map(|url| format!("<{url}>; rel=\"ice-server\"{login}"))
+            .collect()
     }
 
     /// As `RTCPeerConnection` takes it.
@@ -76,17 +79,29 @@ pub(super) fn answer(request: &Request, json: impl FnOnce() -> Value) -> Answer 
     let mut answer = match request.method.as_str() {
         "GET" | "HEAD" => Answer {
             status: 200,
-            headers: vec![("Content-Type", "application/json".into()), ("Cache-Control", "no-store".into())],
+            headers: vec![
+                ("Content-Type", "application/json".into()),
+                ("Cache-Control", "no-store".into()),
+            ],
             body: json().to_string().into_bytes(),
         },
-        "OPTIONS" => Answer { status: 204, headers: vec![("Allow", "GET, HEAD, OPTIONS".into())], body: vec![] },
+        "OPTIONS" => Answer {
+            status: 204,
+            headers: vec![("Allow", "GET, HEAD, OPTIONS".into())],
+            body: vec![],
+        },
         _ => {
             let mut answer = problem(405, "This address can only be read.");
             answer.headers.push(("Allow", "GET, HEAD, OPTIONS".into()));
             answer
         }
     };
-    answer.headers.push(("Access-Control-Allow-Origin", "*".into()));
-    answer.headers.push(("Access-Control-Allow-Headers", "Authorization, Content-Type".into()));
+    answer
+        .headers
+        .push(("Access-Control-Allow-Origin", "*".into()));
+    answer.headers.push((
+        "Access-Control-Allow-Headers",
+        "Authorization, Content-Type".into(),
+    ));
     answer
 }

@@ -7,6 +7,7 @@ use super::packets::Packets;
 use super::rtc::negotiated_payload_type;
 use crate::proto::candidate::{self, Remote};
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use str0m::bwe::{Bitrate, BweKind};
@@ -34,7 +35,24 @@ const SLOW_PATIENCE: Duration = Duration::from_secs(3);
 pub struct ViewerId(pub u32);
 
 /// Why an SDP did not lead to a viewer, in words for the client.
-pub type Refusal = String;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The SDP is broken or contradicts itself.
+    Unreadable(String),
+    /// It is sound, but asks for what this camera does not have.
+    Unusable(String),
+}
+
+impl Refusal {
+    fn unreadable(what: &str, error: impl fmt::Display) -> Refusal {
+        Refusal::Unreadable(format!("{what}: {error}"))
+    }
+
+    pub fn text(&self) -> &str {
+        let (Refusal::Unreadable(text) | Refusal::Unusable(text)) = self;
+        text
+    }
+}
 
 /// Where a viewer stands. All changes are made in this file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +100,16 @@ pub struct Viewer {
 impl Viewer {
     /// `epoch` and `seed`: see [`MediaStream::new`]. `start`, `ceiling`: bits per
     /// second, for the bandwidth estimation.
-    pub fn new(now: Instant, mut rtc: Rtc, epoch: Instant, seed: u64, start: u32, ceiling: u32) -> Viewer {
-        rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(u64::from(ceiling)));
+    pub fn new(
+        now: Instant,
+        mut rtc: Rtc,
+        epoch: Instant,
+        seed: u64,
+        start: u32,
+        ceiling: u32,
+    ) -> Viewer {
+        rtc.bwe()
+            .set_bitrate(Bitrate::ZERO, Bitrate::bps(u64::from(ceiling)));
         Viewer {
             rtc,
             state: State::Connecting,
@@ -106,9 +132,10 @@ impl Viewer {
     /// The camera offers (UV4L).
     pub fn offer(&mut self) -> Result<String, Refusal> {
         let mut change = self.rtc.sdp_api();
-        let (stream, track) = ("mimamori".to_string(), "camera".to_string());
-        let mid = change.add_media(MediaKind::Video, Direction::SendOnly, Some(stream), Some(track), None);
-        let (offer, pending) = change.apply().ok_or("nothing to offer")?;
+        let (stream, track) = (Some("mimamori".to_string()), Some("camera".to_string()));
+        let mid = change.add_media(MediaKind::Video, Direction::SendOnly, stream, track, None);
+        let nothing = || Refusal::Unusable("There is nothing to offer.".into());
+        let (offer, pending) = change.apply().ok_or_else(nothing)?;
         self.mid = Some(mid);
         self.pending = Some(pending);
         Ok(offer.to_sdp_string())
@@ -117,10 +144,12 @@ impl Viewer {
     /// The peer's answer to [`Self::offer`].
     pub fn accept_answer(&mut self, sdp: &str) -> Result<(), Refusal> {
         let answer = SdpAnswer::from_sdp_string(&without_unusable_candidates(sdp))
-            .map_err(|error| format!("the answer's SDP is not readable: {error}"))?;
-        let pending = self.pending.take().ok_or("an answer without an offer")?;
+            .map_err(|error| Refusal::unreadable("The answer's SDP is not readable", error))?;
+        let early = || Refusal::Unreadable("There is no offer to answer.".into());
+        let pending = self.pending.take().ok_or_else(early)?;
         let accepted = self.rtc.sdp_api().accept_answer(pending, answer);
-        accepted.map_err(|error| format!("the answer does not fit the offer: {error}"))?;
+        accepted
+            .map_err(|error| Refusal::unreadable("The answer does not fit the offer", error))?;
         self.settle_payload_type()?;
         for candidate in std::mem::take(&mut self.early_candidates) {
             self.rtc.add_remote_candidate(candidate);
@@ -132,17 +161,38 @@ impl Viewer {
     /// ICE restart.
     pub fn accept_offer(&mut self, sdp: &str) -> Result<String, Refusal> {
         let offer = SdpOffer::from_sdp_string(&without_unusable_candidates(sdp))
-            .map_err(|error| format!("the offer's SDP is not readable: {error}"))?;
+            .map_err(|error| Refusal::unreadable("The offer's SDP is not readable", error))?;
         let answer = self.rtc.sdp_api().accept_offer(offer);
-        let answer = answer.map_err(|error| format!("the offer can't be answered: {error}"))?;
-        Ok(answer.to_sdp_string())
+        let answer =
+            answer.map_err(|error| Refusal::unreadable("The offer can't be answered", error))?;
+        let answer = answer.to_sdp_string();
+        self.mid = self.mid.or_else(|| self.sending_mid(&answer));
+        self.settle_payload_type()?;
+        Ok(answer)
     }
 
-    /// To be called after [`Self::drain`] has seen an offer's media.
-    pub fn settle_payload_type(&mut self) -> Result<(), Refusal> {
-        let mid = self.mid.ok_or("the offer has no video to receive")?;
-        let payload_type = negotiated_payload_type(&self.rtc, mid)
-            .ok_or("none of the offered codecs is this camera's H.264 (packetization-mode=1)")?;
+    /// The m-line of a peer's offer on which it wants video.
+    fn sending_mid(&self, answer: &str) -> Option<Mid> {
+        let mids = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("a=mid:"));
+        mids.map(|mid| Mid::from(mid.trim())).find(|mid| {
+            let media = self.rtc.media(*mid);
+            media.is_some_and(|media| {
+                media.kind() == MediaKind::Video && media.direction().is_sending()
+            })
+        })
+    }
+
+    fn settle_payload_type(&mut self) -> Result<(), Refusal> {
+        let no_video = || Refusal::Unusable("The offer has no video to receive.".into());
+        let mid = self.mid.ok_or_else(no_video)?;
+        let payload_type = negotiated_payload_type(&self.rtc, mid).ok_or_else(|| {
+            Refusal::Unusable(
+                "This camera sends H.264 (packetization-mode=1) in a profile that was not offered."
+                    .into(),
+            )
+        })?;
         if self.media.is_none() {
             self.media = Some(MediaStream::new(payload_type, self.epoch, self.seed));
         }
@@ -152,12 +202,16 @@ impl Viewer {
     /// One remote candidate. Unusable ones are passed over: the peer is then found
     /// by the checks that it sends itself.
     pub fn add_remote_candidate(&mut self, text: &str) {
-        let Remote::Usable(text) = candidate::normalise(text) else { return };
+        let Remote::Usable(text) = candidate::normalise(text) else {
+            return;
+        };
         self.candidates_seen += 1;
         if self.candidates_seen > MAX_CANDIDATES {
             return;
         }
-        let Ok(candidate) = Candidate::from_sdp_string(&text) else { return };
+        let Ok(candidate) = Candidate::from_sdp_string(&text) else {
+            return;
+        };
         if self.pending.is_some() {
             self.early_candidates.push(candidate);
         } else {
@@ -167,7 +221,9 @@ impl Viewer {
 
     /// Adds a local address; the text is its candidate line, `None` if it was known.
     pub fn add_local_candidate(&mut self, candidate: Candidate) -> Option<String> {
-        self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+        self.rtc
+            .add_local_candidate(candidate)
+            .map(Candidate::to_sdp_string)
     }
 
     /// An address is gone.
@@ -232,7 +288,8 @@ impl Viewer {
             return;
         }
         self.state = State::Live;
-        self.backlog.add_join(now, gop.iter().map(|packets| packets.bytes).sum());
+        self.backlog
+            .add_join(now, gop.iter().map(|packets| packets.bytes).sum());
         gop.iter().for_each(|packets| self.write(packets));
         self.flush(now);
     }
@@ -249,7 +306,9 @@ impl Viewer {
         let mut happened = Happened::default();
         while !matches!(self.state, State::Gone(_)) {
             match self.rtc.poll_output() {
-                Ok(str0m::Output::Transmit(transmit)) => outputs.push_back(Output::Transmit(transmit)),
+                Ok(str0m::Output::Transmit(transmit)) => {
+                    outputs.push_back(Output::Transmit(transmit))
+                }
                 Ok(str0m::Output::Event(event)) => self.handle_event(now, event, &mut happened),
                 Ok(str0m::Output::Timeout(timeout)) => {
                     self.timeout = timeout;
@@ -271,9 +330,6 @@ impl Viewer {
                 self.deadline = now + SILENCE_LIMIT;
                 happened.connected = true;
                 self.send_unpaced();
-            }
-            Event::MediaAdded(media) if media.kind == MediaKind::Video && self.mid.is_none() => {
-                self.mid = Some(media.mid);
             }
             Event::KeyframeRequest(_) => happened.keyframe_wanted = true,
             Event::EgressBitrateEstimate(kind) => {
@@ -300,7 +356,9 @@ impl Viewer {
     }
 
     fn write(&mut self, packets: &Packets) {
-        let (Some(mid), Some(media)) = (self.mid, self.media.as_mut()) else { return };
+        let (Some(mid), Some(media)) = (self.mid, self.media.as_mut()) else {
+            return;
+        };
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
             media.write(stream, packets);
         }

@@ -38,12 +38,21 @@ pub struct Whep {
 
 impl Whep {
     pub fn new(links: Vec<String>) -> Self {
-        Whep { resources: BTreeMap::new(), links }
+        Whep {
+            resources: BTreeMap::new(),
+            links,
+        }
     }
 
     /// Answers a request for `/whep` or what lies below it. `token`: random, names
     /// the resource that a POST makes.
-    pub fn handle(&mut self, now: Instant, request: &Request, token: &str, stage: &mut Stage) -> Answer {
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        token: &str,
+        stage: &mut Stage,
+    ) -> Answer {
         let below = request.path.strip_prefix("/whep").unwrap_or_default();
         let mut answer = match below.trim_matches('/') {
             "" => self.endpoint(now, request, token, stage),
@@ -57,12 +66,21 @@ impl Whep {
 
     /// A viewer has ended by itself.
     pub fn handle_gone(&mut self, viewer: ViewerId) {
-        self.resources.retain(|_, resource| resource.viewer != viewer);
+        self.resources
+            .retain(|_, resource| resource.viewer != viewer);
     }
 
-    fn endpoint(&mut self, now: Instant, request: &Request, token: &str, stage: &mut Stage) -> Answer {
+    fn endpoint(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        token: &str,
+        stage: &mut Stage,
+    ) -> Answer {
         match request.method.as_str() {
-            "POST" => self.create(now, request, token, stage).unwrap_or_else(|refused| refused),
+            "POST" => self
+                .create(now, request, token, stage)
+                .unwrap_or_else(|refused| refused),
             "OPTIONS" => {
                 let mut answer = options("POST, OPTIONS");
                 answer.headers.push(("Accept-Post", SDP.into()));
@@ -73,7 +91,13 @@ impl Whep {
         }
     }
 
-    fn create(&mut self, now: Instant, request: &Request, token: &str, stage: &mut Stage) -> Result<Answer, Answer> {
+    fn create(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        token: &str,
+        stage: &mut Stage,
+    ) -> Result<Answer, Answer> {
         let offer = body_of_type(request, SDP)?;
         if offer.len() > MAX_SDP {
             return Err(problem(413, "The offer is longer than 32 KiB."));
@@ -87,14 +111,16 @@ impl Whep {
         }
         let from_here = request.peer.is_some_and(|peer| peer.ip().is_loopback());
         let (viewer, _) = stage.open(now, from_here);
-        let answer = negotiate(now, viewer, offer, stage).inspect_err(|_| stage.close(now, viewer));
-        let answer = answer.map_err(|(status, reason)| problem(status, &reason))?;
+        let answer =
+            negotiate(now, viewer, offer, stage).inspect_err(|_| stage.close(now, viewer))?;
         let resource = Resource {
             viewer,
             offer: offer.to_string(),
             etag: format!("\"{token}\""),
             mid: attribute(&answer, "mid").unwrap_or("0").to_string(),
-            remote_ufrag: attribute(offer, "ice-ufrag").unwrap_or_default().to_string(),
+            remote_ufrag: attribute(offer, "ice-ufrag")
+                .unwrap_or_default()
+                .to_string(),
         };
         let mut headers = vec![
             ("Content-Type", SDP.to_string()),
@@ -104,39 +130,80 @@ impl Whep {
         ];
         headers.extend(self.link_headers());
         self.resources.insert(token.to_string(), resource);
-        Ok(Answer { status: 201, headers, body: answer.into_bytes() })
+        Ok(Answer {
+            status: 201,
+            headers,
+            body: answer.into_bytes(),
+        })
     }
 
-    fn resource(&mut self, now: Instant, request: &Request, name: &str, stage: &mut Stage) -> Answer {
+    fn resource(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        name: &str,
+        stage: &mut Stage,
+    ) -> Answer {
         match request.method.as_str() {
-            "PATCH" => self.patch(now, request, name, stage).unwrap_or_else(|refused| refused),
+            "PATCH" => self
+                .patch(now, request, name, stage)
+                .unwrap_or_else(|refused| refused),
             "DELETE" => {
                 if let Some(resource) = self.resources.remove(name) {
                     stage.close(now, resource.viewer);
                 }
-                Answer { status: 200, headers: vec![], body: vec![] }
+                Answer {
+                    status: 200,
+                    headers: vec![],
+                    body: vec![],
+                }
             }
             "OPTIONS" => options("PATCH, DELETE, OPTIONS"),
             _ => not_allowed("PATCH, DELETE, OPTIONS"),
         }
     }
 
-    fn patch(&mut self, now: Instant, request: &Request, name: &str, stage: &mut Stage) -> Result<Answer, Answer> {
+    fn patch(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        name: &str,
+        stage: &mut Stage,
+    ) -> Result<Answer, Answer> {
         let body = body_of_type(request, FRAGMENT)?;
         let fragment = sdp_fragment::parse(body).map_err(|reason| problem(400, reason))?;
-        let resource = self.resources.get_mut(name).ok_or_else(|| problem(404, "The session has ended."))?;
-        let restart = fragment.ufrag.as_ref().is_some_and(|ufrag| *ufrag != resource.remote_ufrag);
-        let matches = |tag: &str| tag == "*" || tag.split(',').any(|tag| tag.trim() == resource.etag);
+        let resource = self
+            .resources
+            .get_mut(name)
+            .ok_or_else(|| problem(404, "The session has ended."))?;
+        let restart = fragment
+            .ufrag
+            .as_ref()
+            .is_some_and(|ufrag| *ufrag != resource.remote_ufrag);
+        let matches =
+            |tag: &str| tag == "*" || tag.split(',').any(|tag| tag.trim() == resource.etag);
         if !restart && request.header("if-match").is_some_and(|tag| !matches(tag)) {
-            return Err(problem(412, "The session has been restarted since: If-Match names an old ETag."));
+            return Err(problem(
+                412,
+                "The session has been restarted since: If-Match names an old ETag.",
+            ));
         }
         if restart {
             return resource.restart(now, &fragment, stage);
         }
-        let viewer = stage.viewer_mut(resource.viewer).ok_or_else(|| problem(404, "The session has ended."))?;
-        fragment.candidates.iter().for_each(|line| viewer.add_remote_candidate(line));
+        let viewer = stage
+            .viewer_mut(resource.viewer)
+            .ok_or_else(|| problem(404, "The session has ended."))?;
+        fragment
+            .candidates
+            .iter()
+            .for_each(|line| viewer.add_remote_candidate(line));
         stage.drain(now, resource.viewer);
-        Ok(Answer { status: 204, headers: vec![("ETag", resource.etag.clone())], body: vec![] })
+        Ok(Answer {
+            status: 204,
+            headers: vec![("ETag", resource.etag.clone())],
+            body: vec![],
+        })
     }
 
     fn link_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
@@ -146,14 +213,25 @@ impl Whep {
 
 impl Resource {
     /// An ICE restart: the old offer again with the new credentials.
-    fn restart(&mut self, now: Instant, fragment: &Fragment, stage: &mut Stage) -> Result<Answer, Answer> {
+    fn restart(
+        &mut self,
+        now: Instant,
+        fragment: &Fragment,
+        stage: &mut Stage,
+    ) -> Result<Answer, Answer> {
         let (Some(ufrag), Some(pwd)) = (&fragment.ufrag, &fragment.pwd) else {
-            return Err(problem(400, "An ICE restart needs both ice-ufrag and ice-pwd."));
+            return Err(problem(
+                400,
+                "An ICE restart needs both ice-ufrag and ice-pwd.",
+            ));
         };
         let offer = with_credentials(&self.offer, ufrag, pwd);
-        let answer = negotiate(now, self.viewer, &offer, stage).map_err(|(status, reason)| problem(status, &reason))?;
+        let answer = negotiate(now, self.viewer, &offer, stage)?;
         if let Some(viewer) = stage.viewer_mut(self.viewer) {
-            fragment.candidates.iter().for_each(|line| viewer.add_remote_candidate(line));
+            fragment
+                .candidates
+                .iter()
+                .for_each(|line| viewer.add_remote_candidate(line));
         }
         stage.drain(now, self.viewer);
         self.etag = format!("\"{}\"", attribute(&answer, "ice-ufrag").unwrap_or(ufrag));
@@ -162,22 +240,35 @@ impl Resource {
         let ours = Fragment {
             ufrag: attribute(&answer, "ice-ufrag").map(str::to_string),
             pwd: attribute(&answer, "ice-pwd").map(str::to_string),
-            candidates: attributes(&answer, "candidate").map(|rest| format!("candidate:{rest}")).collect(),
+            candidates: attributes(&answer, "candidate")
+                .map(|rest| format!("candidate:{rest}"))
+                .collect(),
             end_of_candidates: true,
         };
-        let headers = vec![("Content-Type", FRAGMENT.to_string()), ("ETag", self.etag.clone())];
-        Ok(Answer { status: 200, headers, body: sdp_fragment::render(&ours, &self.mid).into_bytes() })
+        let headers = vec![
+            ("Content-Type", FRAGMENT.to_string()),
+            ("ETag", self.etag.clone()),
+        ];
+        Ok(Answer {
+            status: 200,
+            headers,
+            body: sdp_fragment::render(&ours, &self.mid).into_bytes(),
+        })
     }
 }
 
-/// Offer in, answer out; the number is the HTTP status of a refusal.
-fn negotiate(now: Instant, id: ViewerId, offer: &str, stage: &mut Stage) -> Result<String, (u16, Refusal)> {
-    let ended = || (404, "The session has ended.".to_string());
-    let viewer = stage.viewer_mut(id).ok_or_else(ended)?;
-    let answer = viewer.accept_offer(offer).map_err(|reason| (400, reason))?;
+/// Offer in, answer out.
+fn negotiate(now: Instant, id: ViewerId, offer: &str, stage: &mut Stage) -> Result<String, Answer> {
+    let viewer = stage
+        .viewer_mut(id)
+        .ok_or_else(|| problem(404, "The session has ended."))?;
+    let answer = viewer
+        .accept_offer(offer)
+        .map_err(|refusal| match &refusal {
+            Refusal::Unreadable(reason) => problem(400, reason),
+            Refusal::Unusable(reason) => problem(406, reason),
+        })?;
     stage.drain(now, id);
-    let viewer = stage.viewer_mut(id).ok_or_else(ended)?;
-    viewer.settle_payload_type().map_err(|reason| (406, reason))?;
     Ok(answer)
 }
 
@@ -192,7 +283,14 @@ fn body_of_type<'a>(request: &'a Request, wanted: &str) -> Result<&'a str, Answe
 
 /// `?width=&height=&fps=`; each may be absent, none may be nonsense.
 fn wanted_format(query: &str) -> Result<Option<VideoFormat>, String> {
-    let (mut format, mut any) = (VideoFormat { width: 1280, height: 720, fps: 30 }, false);
+    let (mut format, mut any) = (
+        VideoFormat {
+            width: 1280,
+            height: 720,
+            fps: 30,
+        },
+        false,
+    );
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         let (place, most) = match name {
             "width" => (&mut format.width, 1920),
@@ -201,7 +299,9 @@ fn wanted_format(query: &str) -> Result<Option<VideoFormat>, String> {
             _ => continue,
         };
         let number = value.parse::<u32>().ok().filter(|number| *number > 0);
-        *place = number.ok_or_else(|| format!("{name} must be a number from 1 to {most}."))?.min(most);
+        *place = number
+            .ok_or_else(|| format!("{name} must be a number from 1 to {most}."))?
+            .min(most);
         any = true;
     }
     Ok(any.then_some(format))
@@ -218,7 +318,11 @@ fn with_credentials(offer: &str, ufrag: &str, pwd: &str) -> String {
         }
     };
     // The old candidates belong to the old credentials.
-    offer.lines().filter(|line| !line.starts_with("a=candidate:")).map(replace).collect()
+    offer
+        .lines()
+        .filter(|line| !line.starts_with("a=candidate:"))
+        .map(replace)
+        .collect()
 }
 
 fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
@@ -227,18 +331,29 @@ fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
 
 fn attributes<'a>(sdp: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let prefix = format!("a={name}:");
-    sdp.lines().filter_map(move |line| line.strip_prefix(prefix.as_str())).map(str::trim)
+    sdp.lines()
+        .filter_map(move |line| line.strip_prefix(prefix.as_str()))
+        .map(str::trim)
 }
 
 fn full(stage: &Stage) -> Answer {
     let places = stage.settings().max_viewers;
-    let mut answer = problem(503, &format!("The camera is full: {places} viewers are watching already."));
-    answer.headers.push(("Retry-After", RETRY_AFTER.to_string()));
+    let mut answer = problem(
+        503,
+        &format!("The camera is full: {places} viewers are watching already."),
+    );
+    answer
+        .headers
+        .push(("Retry-After", RETRY_AFTER.to_string()));
     answer
 }
 
 fn options(methods: &str) -> Answer {
-    Answer { status: 204, headers: vec![("Allow", methods.to_string())], body: vec![] }
+    Answer {
+        status: 204,
+        headers: vec![("Allow", methods.to_string())],
+        body: vec![],
+    }
 }
 
 fn not_allowed(methods: &str) -> Answer {
@@ -251,9 +366,18 @@ fn not_allowed(methods: &str) -> Answer {
 fn cors() -> [(&'static str, String); 4] {
     [
         ("Access-Control-Allow-Origin", "*".into()),
-        ("Access-Control-Allow-Methods", "POST, PATCH, DELETE, OPTIONS".into()),
-        ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match".into()),
-        ("Access-Control-Expose-Headers", "Location, Link, ETag, Accept-Patch, Retry-After".into()),
+        (
+            "Access-Control-Allow-Methods",
+            "POST, PATCH, DELETE, OPTIONS".into(),
+        ),
+        (
+            "Access-Control-Allow-Headers",
+            "Authorization, Content-Type, If-Match".into(),
+        ),
+        (
+            "Access-Control-Expose-Headers",
+            "Location, Link, ETag, Accept-Patch, Retry-After".into(),
+        ),
     ]
 }
 
@@ -261,5 +385,9 @@ fn cors() -> [(&'static str, String); 4] {
 pub(super) fn problem(status: u16, detail: &str) -> Answer {
     let body = serde_json::json!({ "status": status, "title": detail });
     let headers = vec![("Content-Type", "application/problem+json".to_string())];
-    Answer { status, headers, body: body.to_string().into_bytes() }
+    Answer {
+        status,
+        headers,
+        body: body.to_string().into_bytes(),
+    }
 }

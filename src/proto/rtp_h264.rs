@@ -111,24 +111,44 @@ mod tests {
     use super::*;
 
     fn access_unit(nals: &[&[u8]]) -> Vec<u8> {
-        nals.iter().flat_map(|nal| [&[0, 0, 0, 1], *nal].concat()).collect()
+        nals.iter()
+            .flat_map(|nal| [&[0, 0, 0, 1], *nal].concat())
+            .collect()
     }
 
     #[test]
     fn parameter_sets_share_one_payload_and_a_long_slice_is_cut_evenly() {
-        let slice: Vec<u8> = [0x65].into_iter().chain((0..3000).map(|i| 1 + (i % 200) as u8)).collect();
+        let slice: Vec<u8> = [0x65]
+            .into_iter()
+            .chain((0..3000).map(|i| 1 + (i % 200) as u8))
+            .collect();
         let payloads = packetize(&access_unit(&[&[0x67, 1, 2], &[0x68, 3], &slice]));
-        assert_eq!(payloads[0][..], [0x60 | 24, 0, 3, 0x67, 1, 2, 0, 2, 0x68, 3]);
-        assert_eq!(payloads.iter().map(|p| p.len()).collect::<Vec<_>>(), [10, 1180, 1180, 646]);
+        assert_eq!(
+            payloads[0][..],
+            [0x60 | 24, 0, 3, 0x67, 1, 2, 0, 2, 0x68, 3]
+        );
+        assert_eq!(
+            payloads.iter().map(|p| p.len()).collect::<Vec<_>>(),
+            [10, 1180, 1180, 646]
+        );
         assert_eq!(payloads[1][..2], [0x60 | 28, 0x80 | 5]);
         assert_eq!(payloads[3][..2], [0x60 | 28, 0x40 | 5]);
-        assert_eq!(depacketize(&payloads).unwrap(), [vec![0x67, 1, 2], vec![0x68, 3], slice]);
+        assert_eq!(
+            depacketize(&payloads).unwrap(),
+            [vec![0x67, 1, 2], vec![0x68, 3], slice]
+        );
     }
 
     #[test]
     fn short_units_travel_whole_and_delimiters_not_at_all() {
         let payloads = packetize(&access_unit(&[&[9, 0x10], &[0x41, 7, 7], &[0x41, 8]]));
-        assert_eq!(payloads, [Arc::from([0x41, 7, 7].as_slice()), Arc::from([0x41, 8].as_slice())]);
+        assert_eq!(
+            payloads,
+            [
+                Arc::from([0x41, 7, 7].as_slice()),
+                Arc::from([0x41, 8].as_slice())
+            ]
+        );
     }
 
     #[test]
