@@ -226,22 +226,36 @@ async fn a_datagram_too_long_for_udp_is_counted_and_dropped() {
 
 #[tokio::test]
 async fn a_vanished_source_address_does_not_end_segmentation() {
-    let mut server = bind("0.0.0.0:0");
+    if !ipv6_here() {
+        return;
+    }
+    let mut server = bind("[::]:0");
     let before = server.max_segments();
-    // TEST-NET-1 (RFC 5737) is nobody's address, so the kernel says EINVAL.
-    let gone = Some("192.0.2.1".parse().unwrap());
-    let mut client = bind("127.0.0.1:0");
-    let to = at("127.0.0.1", &client);
+    // The documentation prefix (RFC 3849) is nobody's, so the kernel says EINVAL.
+    let gone = Some("2001:db8::1".parse().unwrap());
+    let mut client = bind("[::1]:0");
+    let to = at("::1", &client);
     assert_eq!(
         server.send(gone, to, &[1; 300], Some(100)),
         SendResult::Unreachable
     );
     assert_eq!(server.stats().dropped_unreachable, 3);
-    assert!(server.offload_rest.is_some());
-    server.offload_rest = Some(Instant::now());
+    assert_eq!(server.max_segments(), 1);
+    server.offload_rest = server.offload_rest.map(|_| Instant::now());
     server.send(None, to, &[1; 300], Some(100));
     assert_eq!(take(&mut client, 3).await.len(), 3);
     assert_eq!(server.max_segments(), before);
+}
+
+#[tokio::test]
+async fn a_source_address_of_nobody_is_counted_and_dropped() {
+    let mut server = bind("0.0.0.0:0");
+    // TEST-NET-1 (RFC 5737).
+    let gone = Some("192.0.2.1".parse().unwrap());
+    let to = "127.0.0.1:9".parse().unwrap();
+    let sent = server.send(gone, to, &[1; 300], Some(100));
+    assert_eq!(sent, SendResult::Unreachable);
+    assert_eq!(server.stats().dropped_unreachable, 3);
 }
 
 #[tokio::test]
