@@ -119,13 +119,14 @@ export class Connection {
   #end(reason) {
     if (this.#ended) return;
     this.#ended = true;
+    // Told first: the last picture can still be kept.
+    if (reason) this.#on?.ended(reason);
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close();
     if (this.#peer) {
       this.#peer.onicecandidate = this.#peer.ontrack = this.#peer.onconnectionstatechange = null;
       this.#peer.close();
     }
-    if (reason) this.#on?.ended(reason);
   }
 }
 

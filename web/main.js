@@ -5,13 +5,14 @@ import { readIceServers, readStatus } from './api.js';
 import { Connection } from './connection.js';
 import { fadeWhenIdle, listenToKeys } from './controls.js';
 import { canFullScreen, onFullScreenChange, toggleFullScreen } from './full_screen.js';
+import { LastPicture } from './last_picture.js';
 import { Panel } from './panel.js';
 import { Player } from './player.js';
 import { Reconnect } from './reconnect.js';
 import { takeSnapshot } from './snapshot.js';
 import { DelayMeter, Rates } from './stats.js';
 import { fillIn, pickLanguage, textFor } from './text.js';
-import { describe, knownMessage, saysFull } from './words.js';
+import { cameraName, describe, knownMessage, saysFull } from './words.js';
 
 const TICK = 250; // ms
 const STATUS_EVERY = 2000; // ms, while the panel is open
@@ -44,6 +45,7 @@ const player = new Player(video, $('play'), (blocked) => {
   known.blocked = blocked;
   update();
 });
+const lastPicture = new LastPicture(video, $('still'));
 const panel = new Panel($('panel'), $('details'), {
   language,
   text,
@@ -111,7 +113,6 @@ function call() {
   hangUp();
   known.message = '';
   rates = new Rates();
-  figures = null;
   iceServers ??= readIceServers();
   const mine = new Connection({
     url: `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}/stream/webrtc`,
@@ -131,8 +132,11 @@ function call() {
 }
 
 function hangUp() {
+  if (connection) lastPicture.keep();
   connection?.close();
   connection = null;
+  figures = null;
+  showPanel();
 }
 
 function callOptions() {
@@ -149,6 +153,7 @@ function showStream(stream, from) {
 function pictureCame() {
   const first = machine.phase === 'opening';
   machine.picture(performance.now());
+  lastPicture.drop();
   if (first && !known.status) refreshStatus();
   update();
 }
@@ -206,19 +211,18 @@ function showStatus({ tone, text: words, detail, spoken, canRetry }) {
 
 function showCamera() {
   const camera = known.status?.camera;
-  const isTest = camera?.kind === 'test';
-  page.classList.toggle('test-picture', isTest);
-  const kind = text.kinds[camera?.kind] ?? '';
-  put($('camera'), isTest ? text.testPicture : camera?.name || kind);
-  put($('camera-kind'), camera ? kind : '–');
-  put($('camera-name'), camera?.name ?? '');
+  const name = camera ? cameraName(camera, text) : '';
+  page.classList.toggle('test-picture', camera?.kind === 'test');
+  put($('camera'), name);
+  put($('camera-kind'), text.kinds[camera?.kind] ?? text.kinds.v4l2);
+  put($('camera-name'), name || '–');
   put($('camera-problem'), camera?.problem ?? '');
   $('camera-problem').hidden = !camera?.problem;
 }
 
 function showPanel() {
   if (!panel.open) return;
-  const size = { width: video.videoWidth, height: video.videoHeight };
+  const size = figures && { width: video.videoWidth, height: video.videoHeight };
   panel.show({ figures, delay: delays.read(performance.now(), figures), size, status: known.status });
 }
 

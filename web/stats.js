@@ -97,7 +97,7 @@ function pickCounters(report) {
     emitted: video.jitterBufferEmittedCount ?? 0,
     decodeTime: video.totalDecodeTime ?? 0,
     roundTrip: pair?.currentRoundTripTime,
-    codec: codec?.mimeType?.replace('video/', '') ?? '',
+    codec: codec?.mimeType?.replace('video/', '').replace('H264', 'H.264') ?? '',
     profile: describeProfile(codec?.sdpFmtpLine),
   };
 }

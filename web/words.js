@@ -6,10 +6,10 @@
  * @param known `{status, reached, message, online, blocked}`: the last /api/status (or null),
  *   whether it could be read, the camera's last message, navigator.onLine, a tap is needed
  * @returns `{tone, text, detail, spoken, canRetry}`: tone 'quiet' (nothing to show),
- *   'busy', 'wait' or 'bad'; `detail` counts down, `spoken` does not
+ *   'tap' (the play button says it), 'busy', 'wait' or 'bad'; `detail` counts down, `spoken` does not
  */
 export function describe(view, known, text) {
-  if (known.blocked) return said('quiet', text.tapToPlayWhy);
+  if (known.blocked && view.phase !== 'waiting') return said('tap', text.tapToPlayWhy);
   switch (view.phase) {
     case 'stopped': return said('quiet', '');
     case 'playing': return said('quiet', text.live);
@@ -28,6 +28,13 @@ export function describe(view, known, text) {
 export function knownMessage(message, text) {
   if (/slow|bandwidth/i.test(message)) return text.slow;
   return null;
+}
+
+/** What a person calls the camera: the Pi's driver names itself after its transport. */
+export function cameraName({ kind, name }, text) {
+  if (kind === 'test') return text.testPicture;
+  if (/^(mmal service|bcm2835)/i.test(name ?? '')) return 'Raspberry Pi camera';
+  return name || text.kinds[kind] || '';
 }
 
 /** True when a refused call was refused because all places are taken. */
