@@ -1,0 +1,39 @@
+// The camera's HTTP interface, as far as the page reads it.
+
+const LIMIT = 2500; // ms; a camera on the local network answers in a few
+
+/** GET /api/status, or null when it does not come. */
+export function readStatus() {
+  return getJson('/api/status');
+}
+
+/** The ICE servers the camera names; an empty list when it names none. */
+export async function readIceServers() {
+  const settings = await getJson('/api/webrtc/settings', 1000);
+  return usableIceServers(settings?.ice_servers);
+}
+
+/** Keeps only what RTCPeerConnection can take. */
+export function usableIceServers(list) {
+  if (!Array.isArray(list)) return [];
+  return list
+    .filter((server) => server && typeof server === 'object')
+    .map(({ urls, url, username, credential }) => ({
+      urls: [urls ?? url].flat().filter((one) => /^(stun|turn)s?:/i.test(one)),
+      ...(username ? { username, credential: credential ?? '' } : {}),
+    }))
+    .filter(({ urls }) => urls.length > 0);
+}
+
+async function getJson(path, limit = LIMIT) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), limit);
+  try {
+    const response = await fetch(path, { signal: abort.signal, cache: 'no-store' });
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
