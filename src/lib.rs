@@ -11,8 +11,13 @@
 //! [`event_loop`] introduces `io` and `core` to each other; `main.rs` reads
 //! the configuration, opens the descriptors and runs the loop.
 
+// Tests may start from the real time.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod config;
 pub mod core;
+// Where `now` comes from.
+#[allow(clippy::disallowed_methods)]
 pub mod event_loop;
 pub mod io;
 pub mod proto;
