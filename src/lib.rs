@@ -15,4 +15,5 @@ pub mod config;
 pub mod core;
 pub mod event_loop;
 pub mod io;
+pub mod options;
 pub mod proto;
