@@ -20,4 +20,5 @@ pub mod core;
 #[allow(clippy::disallowed_methods)]
 pub mod event_loop;
 pub mod io;
+pub mod options;
 pub mod proto;
