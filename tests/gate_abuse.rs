@@ -19,6 +19,19 @@ fn short() -> Limits {
     }
 }
 
+/// No deadline helps here: who is served is served in spite of the others.
+fn patient() -> Limits {
+    let forever = Duration::from_secs(3600);
+    Limits {
+        head: forever,
+        body: forever,
+        line: forever,
+        idle: forever,
+        linger: forever,
+        ..Limits::default()
+    }
+}
+
 fn big(_: Request) -> Answer {
     Answer {
         status: 200,
@@ -40,7 +53,10 @@ async fn silent(door: &Door, count: u8) -> Vec<TcpStream> {
 async fn ask_with_figure(door: &Door, what: &str) -> u16 {
     let start = Instant::now();
     let answer = door.ask(PAGE).await;
-    println!("{what}: answered after {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "{what}: answered after {:.1} ms",
+        start.elapsed().as_secs_f64() * 1e3
+    );
     status(&answer)
 }
 
@@ -71,7 +87,10 @@ async fn a_trickled_head_is_cut_although_bytes_keep_coming() {
     });
     let mut answer = String::new();
     let reading = tokio::io::AsyncReadExt::read_to_string(&mut reader, &mut answer);
-    tokio::time::timeout(door::PATIENCE, reading).await.unwrap().unwrap();
+    tokio::time::timeout(door::PATIENCE, reading)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(status(&answer), 408);
     trickle.abort();
 }
@@ -85,17 +104,24 @@ async fn silence_is_answered_with_silence() {
 #[tokio::test]
 async fn a_body_that_stops_is_cut_at_the_deadline() {
     let (door, _letters) = open(short()).await;
-    let answer = door.ask("POST /whep HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nv").await;
+    let answer = door
+        .ask("POST /whep HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nv")
+        .await;
     assert_eq!(status(&answer), 408);
 }
 
 #[tokio::test]
 async fn an_oversized_head_gets_its_431_and_no_reset() {
     let (door, _letters) = open(Limits::default()).await;
-    let request = format!("GET / HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n", "x".repeat(200_000));
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n",
+        "x".repeat(200_000)
+    );
     assert_eq!(status(&door.ask(request).await), 431);
     let many = "a: b\r\n".repeat(65);
-    let answer = door.ask(format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n")).await;
+    let answer = door
+        .ask(format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"))
+        .await;
     assert_eq!(status(&answer), 431);
 }
 
@@ -103,25 +129,42 @@ async fn an_oversized_head_gets_its_431_and_no_reset() {
 async fn nonsense_is_told_so() {
     let (door, _letters) = open(Limits::default()).await;
     // A browser that was given https:// begins like this.
-    assert_eq!(status(&door.ask(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await), 400);
+    assert_eq!(
+        status(
+            &door
+                .ask(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+                .await
+        ),
+        400
+    );
     let http2 = door.ask("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert_eq!(status(&http2), 505);
 }
 
 #[tokio::test]
 async fn silent_connections_do_not_hold_up_a_real_one() {
-    let (door, _letters) = open(Limits::default()).await;
+    let (door, _letters) = open(patient()).await;
     let few = silent(&door, 5).await;
-    assert_eq!(ask_with_figure(&door, "behind 5 silent connections").await, 200);
+    assert_eq!(
+        ask_with_figure(&door, "behind 5 silent connections").await,
+        200
+    );
     let many = silent(&door, 100).await;
-    assert_eq!(ask_with_figure(&door, "behind 105 silent connections").await, 200);
+    assert_eq!(
+        ask_with_figure(&door, "behind 105 silent connections").await,
+        200
+    );
     println!("{} threads in this test program", threads());
     drop((few, many));
 }
 
 #[tokio::test]
 async fn one_address_cannot_take_all_places() {
-    let limits = Limits { connections: 8, per_peer: 2, ..Limits::default() };
+    let limits = Limits {
+        connections: 8,
+        per_peer: 2,
+        ..Limits::default()
+    };
     let (door, _letters) = open(limits).await;
     let mut own = door.connect_as(1).await;
     own.write_all(b"GET / HT").await.unwrap();
@@ -140,7 +183,10 @@ async fn one_address_cannot_take_all_places() {
 
 #[tokio::test]
 async fn who_finds_no_place_is_told_so() {
-    let limits = Limits { connections: 2, ..Limits::default() };
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
     let (door, mut letters) = open(limits).await;
     let mut watching = Vec::new();
     for _ in 0..2 {
@@ -154,12 +200,12 @@ async fn who_finds_no_place_is_told_so() {
     assert!(field(&answer, "retry-after").is_some());
     // One leaves, and its place is free once that was noticed.
     watching.pop();
-    while status(&door.ask(PAGE).await) != 200 {}
+    door::eventually(async || status(&door.ask(PAGE).await) == 200).await;
 }
 
 #[tokio::test]
 async fn half_sent_bodies_keep_no_thread_of_the_pages() {
-    let door = open_answering(Limits::default(), big).await;
+    let door = open_answering(patient(), big).await;
     let mut slow = Vec::new();
     for client in 0..8 {
         let mut stream = door.connect_as(client).await;
@@ -172,7 +218,10 @@ async fn half_sent_bodies_keep_no_thread_of_the_pages() {
 
 #[tokio::test]
 async fn answers_that_are_not_read_keep_no_place_in_the_line() {
-    let limits = Limits { requests: 1, ..Limits::default() };
+    let limits = Limits {
+        requests: 1,
+        ..patient()
+    };
     let door = open_answering(limits, big).await;
     let mut lazy = Vec::new();
     for client in 0..6 {
@@ -181,7 +230,10 @@ async fn answers_that_are_not_read_keep_no_place_in_the_line() {
         stream.write_all(request.as_bytes()).await.unwrap();
         lazy.push(stream);
     }
-    assert_eq!(ask_with_figure(&door, "behind 6 answers nobody reads").await, 200);
+    assert_eq!(
+        ask_with_figure(&door, "behind 6 answers nobody reads").await,
+        200
+    );
     // And they are whole when they are read at last.
     for stream in &mut lazy {
         assert_eq!(door::body(&read_all(stream).await).len(), 200_000);
@@ -190,7 +242,10 @@ async fn answers_that_are_not_read_keep_no_place_in_the_line() {
 
 #[tokio::test]
 async fn clients_that_keep_their_side_open_keep_no_place_in_the_line() {
-    let limits = Limits { requests: 1, ..Limits::default() };
+    let limits = Limits {
+        requests: 1,
+        ..patient()
+    };
     let (door, _letters) = open(limits).await;
     let mut kept = Vec::new();
     for _ in 0..6 {
@@ -199,7 +254,10 @@ async fn clients_that_keep_their_side_open_keep_no_place_in_the_line() {
         assert_eq!(status(&read_all(&mut stream).await), 200);
         kept.push(stream);
     }
-    assert_eq!(ask_with_figure(&door, "behind 6 half-open clients").await, 200);
+    assert_eq!(
+        ask_with_figure(&door, "behind 6 half-open clients").await,
+        200
+    );
 }
 
 #[tokio::test]
@@ -216,5 +274,8 @@ async fn a_storm_of_requests_is_served_to_the_last() {
     for one in all {
         assert_eq!(one.await.unwrap(), 200);
     }
-    println!("threads before and after 24 requests at once: {before}, {}", threads());
+    println!(
+        "threads before and after 24 requests at once: {before}, {}",
+        threads()
+    );
 }

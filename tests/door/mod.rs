@@ -80,7 +80,9 @@ pub fn new_directory() -> PathBuf {
 
 impl Door {
     pub async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.expect("a connection")
+        TcpStream::connect(self.address)
+            .await
+            .expect("a connection")
     }
 
     /// From a loopback address of one's own, as another client would have.
@@ -94,7 +96,10 @@ impl Door {
     /// Sends and reads to the end.
     pub async fn ask(&self, request: impl AsRef<[u8]>) -> String {
         let mut stream = self.connect().await;
-        stream.write_all(request.as_ref()).await.expect("a request sent");
+        stream
+            .write_all(request.as_ref())
+            .await
+            .expect("a request sent");
         read_all(&mut stream).await
     }
 }
@@ -123,9 +128,16 @@ pub async fn next(letters: &mut mpsc::Receiver<Inbound>) -> Inbound {
     letter.expect("a letter in time").expect("a letter")
 }
 
+/// Asks again until it is so.
+pub async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
+    let asking = async { while !is_so().await {} };
+    timeout(PATIENCE, asking).await.expect("it never was so");
+}
+
 pub fn status(answer: &str) -> u16 {
     let code = answer.split(' ').nth(1).unwrap_or_default();
-    code.parse().unwrap_or_else(|_| panic!("no status in {answer:?}"))
+    code.parse()
+        .unwrap_or_else(|_| panic!("no status in {answer:?}"))
 }
 
 pub fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
