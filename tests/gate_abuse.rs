@@ -126,6 +126,22 @@ async fn an_oversized_head_gets_its_431_and_no_reset() {
 }
 
 #[tokio::test]
+async fn a_client_that_writes_on_after_its_refusal_still_gets_to_read_it() {
+    let (door, _letters) = open(patient()).await;
+    let mut stream = door.connect().await;
+    let head = "POST /whep HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.readable().await.unwrap();
+    // A reset by now would fail one of these.
+    for _ in 0..100 {
+        stream.write_all(&[b'v'; 10_000]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    stream.shutdown().await.unwrap();
+    assert_eq!(status(&read_all(&mut stream).await), 413);
+}
+
+#[tokio::test]
 async fn nonsense_is_told_so() {
     let (door, _letters) = open(Limits::default()).await;
     // A browser that was given https:// begins like this.

@@ -91,16 +91,16 @@ async fn expect_closed_once(letters: &mut Letters, id: SessionId) {
 
 /// The next message that is no ping.
 async fn hear(client: &mut Client) -> Option<Message> {
-    loop {
-        match timeout(door::PATIENCE, client.next())
-            .await
-            .expect("a message")
-        {
-            Some(Ok(Message::Ping(_))) => {}
-            Some(Ok(message)) => return Some(message),
-            _ => return None,
+    let hearing = async {
+        loop {
+            match client.next().await {
+                Some(Ok(Message::Ping(_))) => {}
+                Some(Ok(message)) => return Some(message),
+                _ => return None,
+            }
         }
-    }
+    };
+    timeout(door::PATIENCE, hearing).await.expect("a message")
 }
 
 async fn expect_close(client: &mut Client, expected: CloseCode) {
