@@ -190,15 +190,14 @@ async fn read_body(stream: &mut TcpStream, head: &Head, body: &mut Vec<u8>) -> R
     let gone = |_: io::Error| Refusal::new(400, "The connection ended inside the body.");
     // route() has limited it.
     let length = head.content_length.unwrap_or(0) as usize;
-    match head.header("expect") {
-        None => {}
-        Some(expected) if expected.eq_ignore_ascii_case("100-continue") => {
-            if body.len() < length {
-                let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
-                stream.write_all(go_on).await.map_err(gone)?;
-            }
+    if let Some(expected) = head.header("expect") {
+        if !expected.eq_ignore_ascii_case("100-continue") {
+            return Err(Refusal::new(417, "Only 100-continue can be expected."));
         }
-        Some(_) => return Err(Refusal::new(417, "Only 100-continue can be expected.")),
+        if body.len() < length {
+            let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
+            stream.write_all(go_on).await.map_err(gone)?;
+        }
     }
     // More than the body would be a second request, which this connection does not serve.
     let have = body.len().min(length);
