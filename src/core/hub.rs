@@ -131,6 +131,11 @@ impl Hub {
         })
     }
 
+    /// The camera stops: every viewer is told.
+    pub fn close(&mut self, now: Instant) {
+        self.stage.close_all(now);
+    }
+
     /// True while anybody is connected or connecting.
     pub fn is_watched(&self) -> bool {
         self.stage.viewers() > 0

@@ -206,6 +206,10 @@ impl Stage {
         self.remove(now, id);
     }
 
+    pub fn close_all(&mut self, now: Instant) {
+        self.ids().into_iter().for_each(|id| self.close(now, id));
+    }
+
     fn remove(&mut self, now: Instant, id: ViewerId) {
         self.viewers.remove(&id);
         self.sources.retain(|_, viewer| *viewer != id);

@@ -15,6 +15,7 @@ pub mod gate;
 pub mod identity;
 pub mod inbound;
 pub mod lingering;
+pub mod listener;
 pub mod pages;
 pub mod places;
 pub mod raw_stream;
