@@ -198,6 +198,8 @@ async function refreshStatus() {
 }
 
 function showStatus({ tone, text: words, detail, spoken, canRetry }) {
+  // Whoever has to be told something finds the controls, too.
+  if (page.dataset.tone !== tone) wake();
   page.dataset.phase = machine.phase;
   page.dataset.tone = tone;
   put($('status-text'), tone === 'quiet' ? '' : words);
