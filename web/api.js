@@ -7,10 +7,10 @@ export function readStatus() {
   return getJson('/api/status');
 }
 
-/** The ICE servers the camera names; an empty list when it names none. */
+/** The ICE servers the camera names, perhaps none; null when it does not answer. */
 export async function readIceServers() {
   const settings = await getJson('/api/webrtc/settings', 1000);
-  return usableIceServers(settings?.ice_servers);
+  return settings && usableIceServers(settings.ice_servers);
 }
 
 /** Keeps only what RTCPeerConnection can take. */

@@ -87,6 +87,8 @@ export class Connection {
     await peer.setLocalDescription(await peer.createAnswer());
     const { type, sdp } = peer.localDescription;
     this.#say({ what: 'answer', data: JSON.stringify({ type, sdp }) });
+    // Without any candidate of the camera the browser itself would stay at 'new'.
+    if (peer.connectionState === 'new') this.#on?.transport('connecting');
   }
 
   async #addCandidates(candidates) {

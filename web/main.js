@@ -111,9 +111,8 @@ function update() {
 
 function call() {
   hangUp();
-  known.message = '';
   rates = new Rates();
-  iceServers ??= readIceServers();
+  iceServers ??= askForIceServers();
   const mine = new Connection({
     url: `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}/stream/webrtc`,
     options: callOptions(),
@@ -129,6 +128,12 @@ function call() {
     },
   });
   connection = mine;
+}
+
+async function askForIceServers() {
+  const list = await readIceServers();
+  if (!list) iceServers = null; // no answer: the next call asks again
+  return list ?? [];
 }
 
 function hangUp() {
@@ -151,10 +156,10 @@ function showStream(stream, from) {
 }
 
 function pictureCame() {
-  const first = machine.phase === 'opening';
+  const first = machine.phase === 'opening' || machine.phase === 'connecting';
   machine.picture(performance.now());
   lastPicture.drop();
-  if (first && !known.status) refreshStatus();
+  if (first) refreshStatus();
   update();
 }
 
@@ -198,6 +203,8 @@ async function refreshStatus() {
 }
 
 function showStatus({ tone, text: words, detail, spoken, canRetry }) {
+  // Whoever has to be told something finds the controls, too.
+  if (page.dataset.tone !== tone) wake();
   page.dataset.phase = machine.phase;
   page.dataset.tone = tone;
   put($('status-text'), tone === 'quiet' ? '' : words);

@@ -15,7 +15,8 @@ export const LIMITS = Object.freeze({
   disconnected: 2000, // ICE may recover by itself within this
   stallSaid: 3000, // no picture for so long is said in words
   stallLimit: 8000, // and for so long, ends the call
-  suspectLimit: 1500, // the same after a sleep or a network change
+  suspectLimit: 1500, // the same after a sleep or a network change,
+  suspectStale: 500, // where pictures this soon after may still be from before
   cameraLostLimit: 60_000, // the camera said itself that it is gone: calling again helps nobody
 });
 
@@ -29,6 +30,7 @@ export class Reconnect {
   #retryAt = 0;
   #lostAt = 0;
   #calledAt = -Infinity;
+  #agreed = false;
   #playingSince = 0;
   #pictureAt = 0;
   #disconnectedAt = null;
@@ -60,10 +62,12 @@ export class Reconnect {
     this.#actions = ['close'];
   }
 
-  /** The media transport is 'connected', 'disconnected' or 'failed'. */
+  /** The media transport is 'connecting' (offer answered), 'connected', 'disconnected' or 'failed'. */
   transport(now, state) {
     if (!this.#inCall()) return;
-    if (state === 'connected') {
+    if (state === 'connecting') {
+      this.#agreed = true;
+    } else if (state === 'connected') {
       this.#disconnectedAt = null;
       if (this.phase === 'connecting') this.#open(now);
     } else if (state === 'disconnected') {
@@ -77,7 +81,7 @@ export class Reconnect {
   picture(now) {
     if (!this.#inCall()) return;
     this.#pictureAt = now;
-    this.#suspectedAt = null;
+    if (this.#suspectedAt !== null && now - this.#suspectedAt >= this.#limits.suspectStale) this.#suspectedAt = null;
     if (this.phase === 'playing') return;
     this.phase = 'playing';
     this.reason = null;
@@ -149,6 +153,7 @@ export class Reconnect {
   #call(now) {
     this.phase = 'connecting';
     this.#calledAt = now;
+    this.#agreed = false;
     this.#disconnectedAt = null;
     this.#suspectedAt = null;
     this.#actions.push('connect');
@@ -177,7 +182,7 @@ export class Reconnect {
   #checkLimits(now) {
     const limits = this.#limits;
     if (this.phase === 'connecting') {
-      if (now - this.#calledAt >= limits.connect) this.#lose(now, 'no-answer');
+      if (now - this.#calledAt >= limits.connect) this.#lose(now, this.#agreed ? 'no-media' : 'no-answer');
     } else if (this.#inCall()) {
       if (this.#disconnectedAt !== null && now - this.#disconnectedAt >= limits.disconnected) {
         this.#lose(now, 'lost');

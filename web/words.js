@@ -9,7 +9,7 @@
  *   'tap' (the play button says it), 'busy', 'wait' or 'bad'; `detail` counts down, `spoken` does not
  */
 export function describe(view, known, text) {
-  if (known.blocked && view.phase !== 'waiting') return said('tap', text.tapToPlayWhy);
+  if (known.blocked && inCall(view)) return said('tap', text.tapToPlayWhy);
   switch (view.phase) {
     case 'stopped': return said('quiet', '');
     case 'playing': return said('quiet', text.live);
@@ -77,6 +77,10 @@ function why(view, known, text) {
     case 'closed': return cameraLost(known) ? text.cameraLost : known.message || text.closed;
     default: return text.lost;
   }
+}
+
+function inCall({ phase }) {
+  return ['opening', 'playing', 'stalled'].includes(phase);
 }
 
 function wasPlaying({ reason }) {

@@ -135,6 +135,11 @@ test('a call that nobody answers is given up after ten seconds', () => {
   machine.poll(0);
   assert.deepEqual(run(machine, 250, 10_000), [['close', 10_000]]);
   assert.equal(machine.reason, 'no-answer');
+  const blocked = steady();
+  blocked.start(0);
+  blocked.transport(100, 'connecting');
+  run(blocked, 250, 10_000);
+  assert.equal(blocked.reason, 'no-media');
 });
 
 test('a full camera is asked every five seconds, however often it was full', () => {
@@ -174,8 +179,11 @@ test('after a sleep the picture must come within a second and a half', () => {
   assert.deepEqual(run(dead, 1000, 2500), [['close', 2500]]);
   const alive = playing();
   alive.suspect(1000);
-  alive.picture(1200);
-  assert.deepEqual(run(alive, 1250, 4000, (now) => alive.picture(now)), []);
+  assert.deepEqual(run(alive, 1000, 4000, (now) => alive.picture(now)), []);
+  const stale = playing();
+  stale.suspect(1000);
+  stale.picture(1100); // decoded before the sleep, counted after it
+  assert.deepEqual(run(stale, 1250, 2500), [['close', 2500]]);
 });
 
 test('while hidden a missing picture means nothing, and afterwards it gets its full time', () => {
