@@ -125,7 +125,9 @@ impl Appliance {
         match woken {
             Woken::Camera(event) => self.handle_camera(now, event),
             Woken::Datagrams(Ok(())) => self.handle_datagrams(now),
-            Woken::Datagrams(Err(error)) => return Err(Ended::Failed(format!("the UDP socket: {error}"))),
+            Woken::Datagrams(Err(error)) => {
+                return Err(Ended::Failed(format!("the UDP socket: {error}")));
+            }
             Woken::Letter(letter) => return self.handle_letters(now, letter),
             Woken::Addresses(addresses) => self.hub.handle_addresses(now, addresses),
             Woken::Timeout => self.hub.handle_timeout(now),
@@ -177,7 +179,9 @@ impl Appliance {
         };
         self.handle_letter(now, first);
         for _ in 1..LETTERS_PER_TURN {
-            let Ok(letter) = self.inbound.try_recv() else { break };
+            let Ok(letter) = self.inbound.try_recv() else {
+                break;
+            };
             self.handle_letter(now, letter);
         }
         Ok(())
@@ -185,7 +189,11 @@ impl Appliance {
 
     fn handle_letter(&mut self, now: Instant, letter: Inbound) {
         match letter {
-            Inbound::Opened { session, peer, outbox } => {
+            Inbound::Opened {
+                session,
+                peer,
+                outbox,
+            } => {
                 self.sessions.insert(session, outbox);
                 self.hub.handle_session_opened(session, peer);
             }
@@ -235,7 +243,8 @@ impl Appliance {
         match output {
             Output::Transmit(t) => {
                 let source = Some(t.source.ip());
-                self.batch.push(&mut self.udp, source, t.destination, &t.contents);
+                self.batch
+                    .push(&mut self.udp, source, t.destination, &t.contents);
             }
             Output::Send(session, text) => self.send(now, session, text),
             // Without its outbox the connection closes its socket.
@@ -256,7 +265,9 @@ impl Appliance {
     }
 
     fn send(&mut self, now: Instant, session: SessionId, text: String) {
-        let Some(outbox) = self.sessions.get(&session) else { return };
+        let Some(outbox) = self.sessions.get(&session) else {
+            return;
+        };
         if outbox.try_send(text).is_err() {
             // It does not read what it is sent: its messages would have a gap.
             log::info!("{session}: too slow a reader");
@@ -274,10 +285,18 @@ impl Appliance {
 
 /// 128 random bits, for names that can't be guessed.
 fn token() -> Result<String, getrandom::Error> {
-    Ok(format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?))
+    Ok(format!(
+        "{:016x}{:016x}",
+        getrandom::u64()?,
+        getrandom::u64()?
+    ))
 }
 
 fn no_randomness(error: &getrandom::Error) -> Answer {
     log::error!("no random numbers: {error}");
-    Answer { status: 503, headers: vec![], body: b"No random numbers are to be had yet.".to_vec() }
+    Answer {
+        status: 503,
+        headers: vec![],
+        body: b"No random numbers are to be had yet.".to_vec(),
+    }
 }

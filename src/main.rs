@@ -79,8 +79,10 @@ async fn serve(config: Config) -> Result<Ended, String> {
     let shutdown = shutdown().map_err(|error| format!("signals: {error}"))?;
     let (listener, udp) = bind(config.listen)?;
     let (letters, inbound) = tokio::sync::mpsc::channel(LETTER_BOX);
-    let socket = PagesSocket::new().map_err(|error| format!("a folder for the pages' socket: {error}"))?;
-    let pages = pages::start(&socket.path(), letters.clone()).map_err(|error| format!("the pages: {error}"))?;
+    let socket =
+        PagesSocket::new().map_err(|error| format!("a folder for the pages' socket: {error}"))?;
+    let pages = pages::start(&socket.path(), letters.clone())
+        .map_err(|error| format!("the pages: {error}"))?;
     let gate = GateSettings {
         pages_socket: socket.path(),
         host_names: config.host_names.clone(),
@@ -91,7 +93,9 @@ async fn serve(config: Config) -> Result<Ended, String> {
     let addresses = AddressWatch::new();
     say_where(udp.local_addr(), &addresses);
     let camera = Camera::open(config.camera);
-    let ended = Appliance::new(hub, camera, udp, addresses, inbound, pages).run(shutdown).await;
+    let ended = Appliance::new(hub, camera, udp, addresses, inbound, pages)
+        .run(shutdown)
+        .await;
     gate.abort();
     Ok(ended)
 }
@@ -103,12 +107,24 @@ fn hub(config: &Config, port: u16) -> Result<Hub, String> {
         certificate: identity.certificate_der,
         private_key: identity.private_key_der,
     };
-    let config::Bitrates { floor, start, ceiling } = config.bitrate;
+    let config::Bitrates {
+        floor,
+        start,
+        ceiling,
+    } = config.bitrate;
     let settings = StageSettings {
         max_viewers: config.max_viewers,
-        bitrate: BitrateBounds { floor, start, ceiling },
+        bitrate: BitrateBounds {
+            floor,
+            start,
+            ceiling,
+        },
         port,
-        announce: config.announce.iter().map(|announced| announced.socket(port)).collect(),
+        announce: config
+            .announce
+            .iter()
+            .map(|announced| announced.socket(port))
+            .collect(),
     };
     let ice_servers = config.ice_servers.iter().map(|server| IceServer {
         urls: server.urls.clone(),
@@ -116,17 +132,29 @@ fn hub(config: &Config, port: u16) -> Result<Hub, String> {
         credential: server.credential.clone(),
     });
     let seed = getrandom::u64().map_err(|error| format!("no random numbers: {error}"))?;
-    Ok(Hub::new(Instant::now(), settings, RtcFactory::new(certificate), ice_servers.collect(), seed))
+    Ok(Hub::new(
+        Instant::now(),
+        settings,
+        RtcFactory::new(certificate),
+        ice_servers.collect(),
+        seed,
+    ))
 }
 
 /// One port number for TCP and UDP. If the kernel is to choose it, TCP comes first.
 fn bind(listen: SocketAddr) -> Result<(TcpListener, Udp), String> {
     let cannot = |what: &str, error: std::io::Error| {
-        format!("can't listen on {what} {listen}: {error}. Is another program using the port? --listen chooses another one")
+        format!(
+            "can't listen on {what} {listen}: {error}. Is another program using the port? --listen chooses another one"
+        )
     };
     let listener = mimamori::io::listener::bind(listen).map_err(|error| cannot("TCP", error))?;
-    let port = listener.local_addr().map_err(|error| cannot("TCP", error))?.port();
-    let udp = Udp::bind(SocketAddr::new(listen.ip(), port)).map_err(|error| cannot("UDP", error))?;
+    let port = listener
+        .local_addr()
+        .map_err(|error| cannot("TCP", error))?
+        .port();
+    let udp =
+        Udp::bind(SocketAddr::new(listen.ip(), port)).map_err(|error| cannot("UDP", error))?;
     Ok((listener, udp))
 }
 
@@ -157,7 +185,8 @@ struct PagesSocket(PathBuf);
 impl PagesSocket {
     fn new() -> std::io::Result<PagesSocket> {
         use std::os::unix::fs::DirBuilderExt;
-        let base = std::env::var_os("RUNTIME_DIRECTORY").or_else(|| std::env::var_os("XDG_RUNTIME_DIR"));
+        let base =
+            std::env::var_os("RUNTIME_DIRECTORY").or_else(|| std::env::var_os("XDG_RUNTIME_DIR"));
         let base = base.map_or_else(std::env::temp_dir, PathBuf::from);
         let random = getrandom::u64().map_err(std::io::Error::other)?;
         let folder = base.join(format!("mimamori-{}-{random:016x}", std::process::id()));

@@ -13,11 +13,18 @@ fn the_encoder_goes_down_with_the_link_and_up_again() {
     let before = house.camera.bitrate;
     assert!((1_300_000..=3_000_000).contains(&before), "{before}");
     let address = house.browsers[n].address;
-    house.network.set_link(address, |link| link.rate = Some(700_000));
+    house
+        .network
+        .set_link(address, |link| link.rate = Some(700_000));
     house.run(15 * SECOND);
     let narrow = house.camera.bitrate;
-    assert!((200_000..=700_000).contains(&narrow), "{narrow} on a link of 700 kbit/s");
-    house.network.set_link(address, |link| link.rate = Some(5_000_000));
+    assert!(
+        (200_000..=700_000).contains(&narrow),
+        "{narrow} on a link of 700 kbit/s"
+    );
+    house
+        .network
+        .set_link(address, |link| link.rate = Some(5_000_000));
     house.run(40 * SECOND);
     let after = house.camera.bitrate;
     assert!(after > 2 * narrow, "{after} after {narrow}: it recovers");

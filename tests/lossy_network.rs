@@ -17,10 +17,18 @@ fn shown_after(loss: f64, seconds: u32) -> (House, usize) {
 #[test]
 fn five_percent_loss_is_repaired_without_anyone_noticing() {
     let (house, shown) = shown_after(0.05, 20);
-    assert!(house.network.dropped > 100, "the network did lose: {}", house.network.dropped);
+    assert!(
+        house.network.dropped > 100,
+        "the network did lose: {}",
+        house.network.dropped
+    );
     // 600 frames less the time to connect.
     assert!(shown > 570, "{shown} of 600 frames could be shown");
-    assert!(house.keyframe_requests < 6, "{} keyframes asked for", house.keyframe_requests);
+    assert!(
+        house.keyframe_requests < 6,
+        "{} keyframes asked for",
+        house.keyframe_requests
+    );
 }
 
 #[test]
@@ -29,7 +37,10 @@ fn twenty_percent_loss_still_gives_a_moving_picture() {
     assert!(house.network.dropped > 300);
     assert!(shown > 300, "{shown} of 600 frames could be shown");
     let requests = house.keyframe_requests;
-    assert!(requests <= 42, "{requests} keyframes asked for in 20 s: at most two a second");
+    assert!(
+        requests <= 42,
+        "{requests} keyframes asked for in 20 s: at most two a second"
+    );
 }
 
 #[test]

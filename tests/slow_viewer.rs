@@ -26,13 +26,28 @@ fn a_slow_viewer_skips_and_a_fast_one_does_not_notice() {
     }
     let fast_delays = delays(&house, fast);
     assert!(fast_delays.len() > 880, "{} frames", fast_delays.len());
-    assert!(fast_delays[30..].iter().all(|ms| *ms < 120), "{:?}", fast_delays.iter().max());
+    assert!(
+        fast_delays[30..].iter().all(|ms| *ms < 120),
+        "{:?}",
+        fast_delays.iter().max()
+    );
     let slow_delays = delays(&house, slow);
-    assert!(slow_delays.len() > 60, "{} frames: it still sees something", slow_delays.len());
+    assert!(
+        slow_delays.len() > 60,
+        "{} frames: it still sees something",
+        slow_delays.len()
+    );
     let last = &slow_delays[slow_delays.len() / 2..];
-    assert!(last.iter().all(|ms| *ms < 1500), "{:?} ms late", last.iter().max());
+    assert!(
+        last.iter().all(|ms| *ms < 1500),
+        "{:?} ms late",
+        last.iter().max()
+    );
     let shown = house.browsers[slow].decodable().len() as f64 / slow_delays.len() as f64;
-    assert!(shown > 0.6, "{shown} of what it got can be shown: it lost groups, not single frames");
+    assert!(
+        shown > 0.6,
+        "{shown} of what it got can be shown: it lost groups, not single frames"
+    );
 }
 
 #[test]
@@ -42,8 +57,16 @@ fn a_viewer_below_the_floor_is_told_once_and_starves_nobody() {
     let (good, poor) = (house.call(Link::GOOD), house.call(Link::narrow(120_000)));
     house.run(30 * SECOND);
     let told = |n: usize| house.messages(n).filter(|m| m["what"] == "message").count();
-    assert_eq!((told(good), told(poor)), (0, 1), "{:?}", house.messages(poor).last());
+    assert_eq!(
+        (told(good), told(poor)),
+        (0, 1),
+        "{:?}",
+        house.messages(poor).last()
+    );
     let (_, bitrate) = *house.bitrates.last().unwrap();
-    assert!(bitrate > 1_000_000, "{bitrate} bit/s for the one who can take it");
+    assert!(
+        bitrate > 1_000_000,
+        "{bitrate} bit/s for the one who can take it"
+    );
     assert!(house.browsers[good].decodable().len() > 880);
 }

@@ -17,7 +17,10 @@ fn a_silent_leaver_is_gone_within_six_seconds() {
     assert_eq!(house.status()["viewers"], 1, "not hasty: it may come back");
     house.run(2 * SECOND);
     assert_eq!(house.status()["viewers"], 0);
-    assert!(house.closed(n), "its WebSocket is closed, so that it calls again");
+    assert!(
+        house.closed(n),
+        "its WebSocket is closed, so that it calls again"
+    );
 }
 
 #[test]
@@ -50,7 +53,10 @@ fn a_quiet_camera_does_not_make_viewers_look_gone() {
     house.hub.handle_camera(info);
     house.run(2 * SECOND);
     let frames = &house.browsers[n].frames;
-    assert!(frames.len() > before + 40 && frames[before].keyframe, "goes on with a keyframe");
+    assert!(
+        frames.len() > before + 40 && frames[before].keyframe,
+        "goes on with a keyframe"
+    );
 }
 
 #[test]
@@ -60,7 +66,9 @@ fn a_hangup_and_a_closed_socket_free_the_place_at_once() {
     house.run(SECOND);
     house.say(a, json!({"what": "hangup"}));
     assert_eq!(house.status()["viewers"], 1);
-    house.hub.handle_session_closed(house.now, SessionId(b as u64));
+    house
+        .hub
+        .handle_session_closed(house.now, SessionId(b as u64));
     assert_eq!(house.status()["viewers"], 0);
     house.run(100 * MS);
     assert!(!house.browsers[b].rtc.is_connected() || !house.browsers[b].rtc.is_alive());

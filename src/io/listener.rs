@@ -16,9 +16,10 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
     let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), address.port());
     match listen(both) {
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            listen(SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), address.port()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => listen(SocketAddr::new(
+            std::net::Ipv4Addr::UNSPECIFIED.into(),
+            address.port(),
+        )),
         done => done,
     }
 }

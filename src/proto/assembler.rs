@@ -62,12 +62,7 @@ impl Assembler {
 
     /// An IDR without parameter sets, own or remembered, is of no use to anybody:
     /// the encoder is asked for another.
-    fn idr(
-        &mut self,
-        buffer: &[u8],
-        facts: &annexb::Facts<'_>,
-        captured: Instant,
-    ) -> Assembled {
+    fn idr(&mut self, buffer: &[u8], facts: &annexb::Facts<'_>, captured: Instant) -> Assembled {
         if self.sps.is_empty() || self.pps.is_empty() {
             self.in_step = false;
             return Assembled::Damaged;
@@ -218,24 +213,15 @@ mod tests {
         let mut assembler = Assembler::default();
         push(&mut assembler, &[AUD, SPS, PPS]);
         let key = frame(push(&mut assembler, &[AUD, SEI, IDR, IDR_SLICE_2]));
-        assert_eq!(
-            key.data[..],
-            unit(&[AUD, SPS, PPS, SEI, IDR, IDR_SLICE_2])
-        );
+        assert_eq!(key.data[..], unit(&[AUD, SPS, PPS, SEI, IDR, IDR_SLICE_2]));
     }
 
     #[test]
     fn an_idr_without_any_sets_asks_for_another() {
         let mut assembler = Assembler::default();
-        assert!(matches!(
-            push(&mut assembler, &[IDR]),
-            Assembled::Damaged
-        ));
+        assert!(matches!(push(&mut assembler, &[IDR]), Assembled::Damaged));
         push(&mut assembler, &[SPS]);
-        assert!(matches!(
-            push(&mut assembler, &[IDR]),
-            Assembled::Damaged
-        ));
+        assert!(matches!(push(&mut assembler, &[IDR]), Assembled::Damaged));
         assert_nothing(push(&mut assembler, &[P]));
     }
 
