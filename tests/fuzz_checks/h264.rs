@@ -58,7 +58,7 @@ pub fn access_units(data: &[u8]) {
     for unit in &whole {
         assert!(unit.starts_with(&[0, 0, 1]) || unit.starts_with(&[0, 0, 0, 1]));
         let alone = cut(&mut AccessUnits::default(), unit, |_| unit.len(), 1);
-        assert_eq!(alone, [unit.clone()]);
+        assert_eq!(alone, std::slice::from_ref(unit));
     }
     limited_access_units(data, &mut dice);
 }
