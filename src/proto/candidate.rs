@@ -314,6 +314,8 @@ mod tests {
             ("[object Object]".into(), "candidate with missing fields"),
             ("1 ".repeat(600), "candidate too long"),
             (HOST.replace("842163049", "ふぅ"), "unreadable foundation"),
+            (format!("candidate:{HOST}"), "unreadable foundation"),
+            (format!("a=a={HOST}"), "unreadable foundation"),
         ];
         for (text, reason) in cases {
             assert_eq!(skipped(&text), reason, "{text}");
