@@ -62,9 +62,7 @@ fn read_fields(text: &str) -> Result<Option<String>, &'static str> {
     let typ = next()?;
     let kind = next()?;
 
-    if foundation.len() > 32 || !foundation.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("unreadable foundation");
-    }
+    check_foundation(foundation)?;
     check_component(component)?;
     check_transport(transport)?;
     let priority: u32 = number(priority).ok_or("unreadable priority")?;
@@ -80,6 +78,16 @@ fn read_fields(text: &str) -> Result<Option<String>, &'static str> {
     let mut line = format!("candidate:{foundation} 1 udp {priority} {address} {port} typ {kind}");
     push_extensions(&mut line, fields.collect());
     Ok(Some(line))
+}
+
+/// 1 to 32 of RFC 8839's `ice-char`, and a few more that do no harm. Never a colon,
+/// or a prefix written twice would become part of it.
+fn check_foundation(foundation: &str) -> Result<(), &'static str> {
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"+/-_.".contains(&b);
+    match (1..=32).contains(&foundation.len()) && foundation.bytes().all(harmless) {
+        true => Ok(()),
+        false => Err("unreadable foundation"),
+    }
 }
 
 /// Component 2 is RTCP on a port of its own; RTCP is multiplexed here (RFC 5761).
@@ -306,6 +314,8 @@ mod tests {
             ("[object Object]".into(), "candidate with missing fields"),
             ("1 ".repeat(600), "candidate too long"),
             (HOST.replace("842163049", "ふぅ"), "unreadable foundation"),
+            (format!("candidate:{HOST}"), "unreadable foundation"),
+            (format!("a=a={HOST}"), "unreadable foundation"),
         ];
         for (text, reason) in cases {
             assert_eq!(skipped(&text), reason, "{text}");
