@@ -61,7 +61,7 @@ impl Signalling {
             }
             ClientMessage::Answer(sdp) => session.answer(now, id, &sdp, stage),
             ClientMessage::Candidate(line) => session.candidate(now, &line, stage),
-            ClientMessage::GenerateCandidates => session.generate_candidates(id, dialect, stage),
+            ClientMessage::GenerateCandidates => session.generate_candidates(id, stage),
             ClientMessage::Hangup => session.hang_up(now, stage),
             ClientMessage::Ignored(why) => log::debug!("{id}: ignored a message: {why}"),
         }
@@ -163,8 +163,8 @@ impl Session {
     }
 
     /// Implicit in a call today; older clients ask by themselves, perhaps again.
-    fn generate_candidates(&self, id: SessionId, dialect: Dialect, stage: &mut Stage) {
-        if self.viewer.is_some() && dialect == Dialect::Legacy {
+    fn generate_candidates(&self, id: SessionId, stage: &mut Stage) {
+        if self.viewer.is_some() && self.dialect == Dialect::Legacy {
             self.send(id, self.all_candidates(), stage);
         }
     }
