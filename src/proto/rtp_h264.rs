@@ -61,13 +61,15 @@ fn push_nal(nal: &[u8], payloads: &mut Vec<Arc<[u8]>>) {
     }
     let (indicator, kind) = ((nal[0] & 0xe0) | FU_A, nal[0] & 0x1f);
     let mut parts = nal[1..].chunks(MAX_PAYLOAD - 2).peekable();
-    let mut position = FU_START;
+    let (mut position, mut payload) = (FU_START, Vec::with_capacity(MAX_PAYLOAD));
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
             position |= FU_END;
         }
-        let header = [indicator, position | kind];
-        payloads.push(header.iter().chain(part).copied().collect());
+        payload.clear();
+        payload.extend_from_slice(&[indicator, position | kind]);
+        payload.extend_from_slice(part);
+        payloads.push(payload.as_slice().into());
         position = 0;
     }
 }
