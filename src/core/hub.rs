@@ -157,6 +157,9 @@ impl Hub {
 }
 
 fn slow_text(estimate: u32, floor: u32) -> String {
+    if estimate >= floor {
+        return "Your connection is too slow for this picture: parts of it are left out.".into();
+    }
     format!(
         "Your connection is too slow for a smooth picture: it carries about {} kbit/s, the camera needs {}.",
         estimate / 1000,

@@ -13,9 +13,9 @@ use str0m::{Rtc, RtcConfig};
 const PT_H264: u8 = 102;
 const PT_RTX: u8 = 103;
 
-/// Sent packets kept for retransmission. 64 are a quarter of a second at 2 Mbit/s:
-/// as long as a repair is still of use. str0m's 1000 take 2 MB a viewer.
-pub const SEND_BUFFER: usize = 64;
+/// Sent packets kept for retransmission: three quarters of a second at 2 Mbit/s. The
+/// payloads are shared by all viewers, so this is some 60 kB a viewer.
+pub const SEND_BUFFER: usize = 200;
 
 /// Baseline, constrained, level 3.1: what every browser decodes.
 pub const DEFAULT_PROFILE_LEVEL_ID: u32 = 0x42e01f;

@@ -434,11 +434,8 @@ impl Stage {
             self.outputs.push_back(Output::SetBitrate(bits_per_second));
         }
         for (id, viewer) in &mut self.viewers {
-            let Some(estimate) = viewer.estimate() else {
-                continue;
-            };
-            if viewer.turned_slow(now, self.bitrate.carries_floor(estimate)) {
-                self.slow.push((*id, estimate));
+            if viewer.turned_slow(now, |estimate| self.bitrate.carries_floor(estimate)) {
+                self.slow.push((*id, viewer.estimate().unwrap_or_default()));
             }
         }
     }

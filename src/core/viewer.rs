@@ -4,7 +4,7 @@ use super::backlog::Backlog;
 use super::media::MediaStream;
 use super::output::Output;
 use super::packets::Packets;
-use super::rtc::negotiated_payload_type;
+use super::rtc::{SEND_BUFFER, negotiated_payload_type};
 use crate::proto::candidate::{self, Remote};
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,11 +24,28 @@ const SETUP_LIMIT: Duration = Duration::from_secs(20);
 /// answers to ours more often.
 const SILENCE_LIMIT: Duration = Duration::from_millis(5_500);
 
+/// A viewer that is not heard for this long is sent nothing until it is: a flooded
+/// link would not even let its handshake or its feedback through. RTCP comes each
+/// second at the least.
+const QUIET_LIMIT: Duration = Duration::from_millis(1_500);
+
 /// Remote candidates kept for one viewer; browsers send fewer than twenty.
 const MAX_CANDIDATES: usize = 64;
 
 /// A link must stay below the floor for this long before its viewer is told.
 const SLOW_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A viewer that falls behind that often within [`FALLS_WITHIN`] has a slow link,
+/// whatever the estimate says.
+const FALLS: usize = 3;
+const FALLS_WITHIN: Duration = Duration::from_secs(20);
+
+/// Sent packets are kept for that long at the most: a later repair is too late.
+const SEND_BUFFER_AGE: Duration = Duration::from_secs(1);
+
+/// Share of the sent bytes that may be retransmissions. str0m's 0.15 gives up just
+/// where a bad Wi-Fi begins to need them.
+const MAX_RESEND_SHARE: f32 = 0.4;
 
 /// Steps of one connection in one turn of the loop: more than the packets of a
 /// cached group; the other viewers and the camera have their turn then.
@@ -96,6 +113,8 @@ pub struct Viewer {
     backlog: Backlog,
     estimate: Option<u32>,
     slow_since: Option<Instant>,
+    /// When it fell behind, the last few times.
+    falls: VecDeque<Instant>,
     told_slow: bool,
     deadline: Instant,
     timeout: Instant,
@@ -127,6 +146,7 @@ impl Viewer {
             backlog: Backlog::new(now, start),
             estimate: None,
             slow_since: None,
+            falls: VecDeque::new(),
             told_slow: false,
             deadline: now + SETUP_LIMIT,
             timeout: now,
@@ -278,14 +298,16 @@ impl Viewer {
         match self.state {
             State::Connecting | State::Gone(_) => return false,
             State::AwaitingKeyframe => {
-                let ready = self.backlog.has_caught_up(now);
+                let ready = self.backlog.has_caught_up(now) && !self.is_quiet(now);
                 if !packets.keyframe || !ready {
                     return ready && !packets.keyframe;
                 }
                 self.state = State::Live;
             }
-            State::Live if self.backlog.is_behind(now) => {
+            State::Live if self.backlog.is_behind(now) || self.is_quiet(now) => {
                 self.state = State::AwaitingKeyframe;
+                self.falls.push_back(now);
+                self.falls.drain(..self.falls.len().saturating_sub(FALLS));
                 return false;
             }
             State::Live => {}
@@ -294,6 +316,11 @@ impl Viewer {
         self.write(packets);
         self.flush(now);
         false
+    }
+
+    /// True if its link or its feedback is stuck. The deadline moves with what is heard.
+    fn is_quiet(&self, now: Instant) -> bool {
+        self.deadline.saturating_duration_since(now) < SILENCE_LIMIT - QUIET_LIMIT
     }
 
     /// Sends the group of pictures so far: the viewer joins in its middle.
@@ -350,7 +377,7 @@ impl Viewer {
                 self.state = State::AwaitingKeyframe;
                 self.deadline = now + SILENCE_LIMIT;
                 happened.connected = true;
-                self.send_unpaced();
+                self.configure_stream();
             }
             Event::KeyframeRequest(_) => happened.keyframe_wanted = true,
             Event::EgressBitrateEstimate(kind) => {
@@ -369,10 +396,11 @@ impl Viewer {
 
     /// A frame leaves as one burst: what str0m's pacer would hold back is delay, and
     /// [`Backlog`] keeps the link from being flooded.
-    fn send_unpaced(&mut self) {
+    fn configure_stream(&mut self) {
         let Some(mid) = self.mid else { return };
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
             stream.set_unpaced(true);
+            stream.set_rtx_cache(SEND_BUFFER, SEND_BUFFER_AGE, Some(MAX_RESEND_SHARE));
         }
     }
 
@@ -423,13 +451,16 @@ impl Viewer {
     }
 
     /// True once if its link has been too slow for a while: it is to be told.
-    pub fn turned_slow(&mut self, now: Instant, carries_floor: bool) -> bool {
-        if carries_floor {
+    pub fn turned_slow(&mut self, now: Instant, carries_floor: impl Fn(u32) -> bool) -> bool {
+        if self.estimate.is_none_or(carries_floor) {
             self.slow_since = None;
-            return false;
+        } else {
+            self.slow_since.get_or_insert(now);
         }
-        let since = *self.slow_since.get_or_insert(now);
-        let tell = now >= since + SLOW_PATIENCE && !self.told_slow;
+        let poor = self.slow_since.is_some_and(|since| now >= since + SLOW_PATIENCE);
+        let oldest = self.falls.front().filter(|_| self.falls.len() == FALLS);
+        let falls = oldest.is_some_and(|oldest| now < *oldest + FALLS_WITHIN);
+        let tell = (poor || falls) && !self.told_slow;
         self.told_slow |= tell;
         tell
     }

@@ -72,7 +72,7 @@ impl SimCamera {
         let keyframe = self.keyframe_wanted || self.since_keyframe >= self.period;
         self.since_keyframe = if keyframe { 0 } else { self.since_keyframe + 1 };
         self.keyframe_wanted &= !keyframe;
-        let share = if keyframe { 6 } else { 1 };
+        let share = if keyframe { 4 } else { 1 };
         let bytes = (self.bitrate / self.fps / 8) as usize * share;
         // The encoder took 5 ms.
         let captured = captured - 5 * MS.min(captured - self.start);
