@@ -143,7 +143,9 @@ impl Session {
 
     fn answer(&mut self, now: Instant, id: SessionId, sdp: &str, stage: &mut Stage) {
         let Some(viewer) = self.viewer else { return };
-        let Some(accepted) = stage.viewer_mut(viewer).map(|v| v.accept_answer(sdp)) else {
+        // Some clients answer twice; the first answer holds.
+        let waiting = stage.viewer_mut(viewer).filter(|v| v.awaits_answer());
+        let Some(accepted) = waiting.map(|v| v.accept_answer(sdp)) else {
             return;
         };
         if let Err(refusal) = accepted {
