@@ -87,13 +87,12 @@ impl Signalling {
     }
 
     /// New local addresses, for those who trickle.
-    pub fn handle_candidates(&self, lines: &[String], stage: &mut Stage) {
-        for (id, session) in &self.sessions {
-            if session.viewer.is_some() && session.trickle {
-                lines
-                    .iter()
-                    .for_each(|line| session.send(*id, session.candidate_message(line), stage));
-            }
+    pub fn handle_candidates(&self, lines: &[(ViewerId, String)], stage: &mut Stage) {
+        for (id, session) in self.sessions.iter().filter(|(_, s)| s.trickle) {
+            let own = lines
+                .iter()
+                .filter(|(viewer, _)| session.viewer == Some(*viewer));
+            own.for_each(|(_, line)| session.send(*id, session.candidate_message(line), stage));
         }
     }
 }
