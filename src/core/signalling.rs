@@ -87,13 +87,12 @@ impl Signalling {
     }
 
     /// New local addresses, for those who trickle.
-    pub fn handle_candidates(&self, lines: &[String], stage: &mut Stage) {
-        for (id, session) in &self.sessions {
-            if session.viewer.is_some() && session.trickle {
-                lines
-                    .iter()
-                    .for_each(|line| session.send(*id, session.candidate_message(line), stage));
-            }
+    pub fn handle_candidates(&self, lines: &[(ViewerId, String)], stage: &mut Stage) {
+        for (id, session) in self.sessions.iter().filter(|(_, s)| s.trickle) {
+            let own = lines
+                .iter()
+                .filter(|(viewer, _)| session.viewer == Some(*viewer));
+            own.for_each(|(_, line)| session.send(*id, session.candidate_message(line), stage));
         }
     }
 }
@@ -143,7 +142,9 @@ impl Session {
 
     fn answer(&mut self, now: Instant, id: SessionId, sdp: &str, stage: &mut Stage) {
         let Some(viewer) = self.viewer else { return };
-        let Some(accepted) = stage.viewer_mut(viewer).map(|v| v.accept_answer(sdp)) else {
+        // Some clients answer twice; the first answer holds.
+        let waiting = stage.viewer_mut(viewer).filter(|v| v.awaits_answer());
+        let Some(accepted) = waiting.map(|v| v.accept_answer(sdp)) else {
             return;
         };
         if let Err(refusal) = accepted {

@@ -230,8 +230,13 @@ impl Stage {
     // --- the network --------------------------------------------------------
 
     /// The usable local addresses, now; each viewer learns what has changed. The
-    /// result are the candidate lines to trickle.
-    pub fn handle_addresses(&mut self, now: Instant, addresses: Vec<IpAddr>) -> Vec<String> {
+    /// result are the candidate lines to trickle; each names its viewer's ICE
+    /// credentials, so it is for nobody else.
+    pub fn handle_addresses(
+        &mut self,
+        now: Instant,
+        addresses: Vec<IpAddr>,
+    ) -> Vec<(ViewerId, String)> {
         let gone: Vec<_> = self
             .addresses
             .iter()
@@ -259,12 +264,11 @@ impl Stage {
                 let Some(candidate) = host_candidate(*ip, self.settings.port) else {
                     continue;
                 };
-                lines.extend(viewer.add_local_candidate(candidate));
+                let line = viewer.add_local_candidate(candidate);
+                lines.extend(line.map(|line| (id, line)));
             }
             self.drain(now, id);
         }
-        lines.sort();
-        lines.dedup();
         lines
     }
 

@@ -165,6 +165,11 @@ impl Viewer {
         Ok(offer.to_sdp_string())
     }
 
+    /// True from [`Self::offer`] until the peer's answer is in.
+    pub fn awaits_answer(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// The peer's answer to [`Self::offer`].
     pub fn accept_answer(&mut self, sdp: &str) -> Result<(), Refusal> {
         let answer = SdpAnswer::from_sdp_string(&without_unusable_candidates(sdp))

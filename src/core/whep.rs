@@ -182,6 +182,8 @@ impl Whep {
             .is_some_and(|ufrag| *ufrag != resource.remote_ufrag);
         let matches =
             |tag: &str| tag == "*" || tag.split(',').any(|tag| tag.trim() == resource.etag);
+        // RFC 9725, 4.3.1 would have 428 where If-Match is missing; many clients send
+        // none, and without a restart in between nothing can be mistaken.
         if !restart && request.header("if-match").is_some_and(|tag| !matches(tag)) {
             return Err(problem(
                 412,

@@ -19,14 +19,15 @@ const FU_END: u8 = 0x40;
 ///
 /// SPS and PPS travel together in one STAP-A (RFC 6184, 5.7.1), so that no loss
 /// separates them; long NAL units become FU-A (5.8) of equal size but the last.
-/// Access unit delimiters mean nothing in RTP and are left out. An access unit
-/// without a NAL unit gives no payload.
+/// Access unit delimiters mean nothing in RTP and are left out. So are the types
+/// that H.264 leaves unspecified: RTP has given them meanings of its own (5.2). An
+/// access unit without a NAL unit gives no payload.
 pub fn packetize(access_unit: &[u8]) -> Vec<Arc<[u8]>> {
     let mut payloads = Vec::with_capacity(access_unit.len() / MAX_PAYLOAD + 2);
     let mut sets: Vec<&[u8]> = Vec::new();
     for nal in nal_units(access_unit) {
         match nal_type(nal) {
-            NAL_AUD => {}
+            NAL_AUD | 0 | 24..=31 => {}
             NAL_SPS | NAL_PPS => sets.push(nal),
             _ => {
                 push_parameter_sets(&mut sets, &mut payloads);

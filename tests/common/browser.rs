@@ -82,6 +82,15 @@ impl Browser {
         offer.to_sdp_string()
     }
 
+    /// An offer with new ICE credentials, once [`Self::offer`] has been answered.
+    pub fn restart_offer(&mut self) -> String {
+        let mut change = self.rtc.sdp_api();
+        change.ice_restart(true);
+        let (offer, pending) = change.apply().unwrap();
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
     pub fn accept_answer(&mut self, answer: &str) {
         let answer = SdpAnswer::from_sdp_string(answer).expect("a readable answer");
         let pending = self.pending.take().unwrap();

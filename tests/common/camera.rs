@@ -6,7 +6,7 @@ use mimamori::proto::frame::Frame;
 use std::time::{Duration, Instant};
 
 /// Constrained baseline, level 3.1, 1280x720 (made by x264).
-const SPS: [u8; 24] = [
+pub const SPS: [u8; 24] = [
     0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe8, 0x40, 0x00, 0x00, 0x03, 0x00, 0x40, 0x00,
     0x00, 0x0f, 0x03, 0xc6, 0x0c, 0xa8, 0x00, 0x80,
 ];
@@ -21,6 +21,7 @@ pub struct SimCamera {
     pub period: u32,
     pub keyframe_on_request: bool,
     pub paused: bool,
+    pub sps: Vec<u8>,
     produced: u32,
     since_keyframe: u32,
     keyframe_wanted: bool,
@@ -35,6 +36,7 @@ impl SimCamera {
             period: 300,
             keyframe_on_request: true,
             paused: false,
+            sps: SPS.to_vec(),
             produced: 0,
             since_keyframe: 0,
             keyframe_wanted: true,
@@ -77,26 +79,26 @@ impl SimCamera {
         // The encoder took 5 ms.
         let captured = captured - 5 * MS.min(captured - self.start);
         Some(Frame {
-            data: access_unit(self.produced - 1, keyframe, bytes).into(),
+            data: self.access_unit(self.produced - 1, keyframe, bytes).into(),
             captured,
             keyframe,
         })
     }
-}
 
-fn access_unit(number: u32, keyframe: bool, bytes: usize) -> Vec<u8> {
-    let mut unit = Vec::with_capacity(bytes + 64);
-    if keyframe {
-        for set in [SPS.as_slice(), PPS.as_slice()] {
-            unit.extend_from_slice(&[0, 0, 0, 1]);
-            unit.extend_from_slice(set);
+    fn access_unit(&self, number: u32, keyframe: bool, bytes: usize) -> Vec<u8> {
+        let mut unit = Vec::with_capacity(bytes + 64);
+        if keyframe {
+            for set in [self.sps.as_slice(), PPS.as_slice()] {
+                unit.extend_from_slice(&[0, 0, 0, 1]);
+                unit.extend_from_slice(set);
+            }
         }
+        unit.extend_from_slice(&[0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
+        // The number in four bytes, none of them zero: no start code inside.
+        unit.extend((0..4).map(|i| 1 + (number >> (7 * i)) as u8 % 128));
+        unit.resize(bytes.max(unit.len()), 0xa5);
+        unit
     }
-    unit.extend_from_slice(&[0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
-    // The number in four bytes, none of them zero: no start code inside.
-    unit.extend((0..4).map(|i| 1 + (number >> (7 * i)) as u8 % 128));
-    unit.resize(bytes.max(unit.len()), 0xa5);
-    unit
 }
 
 /// The number of a frame made above, from its Annex B or length-prefixed bytes.

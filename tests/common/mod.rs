@@ -9,7 +9,7 @@ mod browser;
 mod camera;
 mod network;
 
-pub use browser::{Browser, Received};
+pub use browser::Browser;
 pub use camera::SimCamera;
 pub use network::Link;
 
@@ -31,6 +31,9 @@ pub const MS: Duration = Duration::from_millis(1);
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const CAMERA: &str = "10.0.0.1:8080";
 
+/// Steps at one moment that can only be a loop without an end.
+const STANDSTILL: usize = 10_000;
+
 /// The core with everything around it.
 pub struct House {
     pub now: Instant,
@@ -44,6 +47,8 @@ pub struct House {
     pub keyframe_requests: usize,
     pub bitrates: Vec<(Duration, u32)>,
     pub formats: Vec<mimamori::proto::camera::VideoFormat>,
+    /// The path of the newest WHEP resource.
+    pub resource: String,
     tokens: u32,
 }
 
@@ -84,6 +89,7 @@ impl House {
             keyframe_requests: 0,
             bitrates: vec![],
             formats: vec![],
+            resource: String::new(),
             tokens: 0,
         }
     }
@@ -100,6 +106,12 @@ impl House {
         let session = SessionId(n as u64);
         self.hub.handle_session_opened(session, address);
         n
+    }
+
+    /// Browser `n` makes a new peer connection, as a page does before it calls again.
+    pub fn renew(&mut self, n: usize) {
+        let address = self.browsers[n].address;
+        self.browsers[n] = Browser::new(self.now, n, address, certificate("browser"));
     }
 
     /// A browser that calls by UV4L's current protocol, trickling.
@@ -182,6 +194,9 @@ impl House {
         let answer = self
             .hub
             .handle_request(self.now, &request, &format!("token{}", self.tokens));
+        if answer.status == 201 {
+            self.resource = format!("/whep/token{}", self.tokens);
+        }
         self.drain();
         answer
     }
@@ -193,6 +208,7 @@ impl House {
     /// Lets time pass.
     pub fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
+        let mut steps = 0;
         loop {
             self.drain();
             let next = self.next_event();
@@ -200,6 +216,8 @@ impl House {
                 self.now = end;
                 return;
             }
+            steps = if next > self.now { 0 } else { steps + 1 };
+            assert!(steps < STANDSTILL, "time does not go on");
             self.now = next.max(self.now);
             self.step();
         }
@@ -247,15 +265,16 @@ impl House {
     }
 
     fn hub_timeout(&mut self) -> Instant {
-        loop {
+        for _ in 0..10 * STANDSTILL {
             match self.hub.poll_output(self.now) {
                 Output::Timeout(due, _) => return due,
                 output => self.carry_out(output),
             }
         }
+        panic!("the core's outputs have no end");
     }
 
-    fn drain(&mut self) {
+    pub fn drain(&mut self) {
         self.hub_timeout();
         for browser in &mut self.browsers {
             for transmit in browser.drain(self.now) {
@@ -294,15 +313,20 @@ impl House {
     }
 }
 
+/// `camera` or `browser`.
 pub fn certificate(name: &str) -> DtlsCert {
-    let read = |kind: &str| {
-        std::fs::read(format!(
-            "{}/tests/data/{name}.{kind}.der",
-            env!("CARGO_MANIFEST_DIR")
-        ))
+    let (certificate, private_key): (&[u8], &[u8]) = match name {
+        "camera" => (
+            include_bytes!("../data/camera.cert.der"),
+            include_bytes!("../data/camera.key.der"),
+        ),
+        _ => (
+            include_bytes!("../data/browser.cert.der"),
+            include_bytes!("../data/browser.key.der"),
+        ),
     };
     DtlsCert {
-        certificate: read("cert").unwrap(),
-        private_key: read("key").unwrap(),
+        certificate: certificate.to_vec(),
+        private_key: private_key.to_vec(),
     }
 }

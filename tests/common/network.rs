@@ -1,7 +1,7 @@
 //! A network with delay, loss and narrow links, repeatable from its seed.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -56,7 +56,14 @@ pub struct Network {
     order: u64,
     random: u64,
     pub dropped: u64,
+    /// Datagrams to addresses that nobody has.
+    pub to_nowhere: u64,
+    /// The latest datagrams towards the camera.
+    upwards: VecDeque<(SocketAddr, Vec<u8>)>,
 }
+
+/// Datagrams remembered.
+const REMEMBERED: usize = 64;
 
 impl Network {
     pub fn new(seed: u64) -> Network {
@@ -66,6 +73,8 @@ impl Network {
             order: 0,
             random: seed,
             dropped: 0,
+            to_nowhere: 0,
+            upwards: VecDeque::new(),
         }
     }
 
@@ -81,8 +90,13 @@ impl Network {
         let chance = self.chance();
         let down = self.links.contains_key(&to);
         let Some((link, free)) = self.links.get_mut(if down { &to } else { &from }) else {
+            self.to_nowhere += 1;
             return;
         };
+        if !down {
+            self.upwards.push_front((from, contents.clone()));
+            self.upwards.truncate(REMEMBERED);
+        }
         let mut leaves = now;
         if let (true, Some(rate)) = (down, link.rate) {
             leaves = now.max(*free);
@@ -106,6 +120,12 @@ impl Network {
             to,
             contents,
         }));
+    }
+
+    /// The datagram that `from` sent `back` datagrams ago.
+    pub fn sent_by(&self, from: SocketAddr, back: usize) -> Option<Vec<u8>> {
+        let mut own = self.upwards.iter().filter(|(source, _)| *source == from);
+        own.nth(back).map(|(_, contents)| contents.clone())
     }
 
     pub fn next_arrival(&self) -> Option<Instant> {

@@ -1,8 +1,14 @@
 //! Checks of the parsers that read the camera's or a file's bytes.
 
 use super::Dice;
-use mimamori::proto::annexb::{self, AccessUnits, facts, nal_type, nal_units};
+use mimamori::proto::annexb::{self, AccessUnits, NAL_AUD, NAL_PPS, NAL_SPS};
+use mimamori::proto::annexb::{facts, nal_type, nal_units};
+use mimamori::proto::assembler::{Assembled, Assembler};
+use mimamori::proto::frame::Frame;
+use mimamori::proto::rtp_h264::{MAX_PAYLOAD, depacketize, packetize};
 use mimamori::proto::sps;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// Cutting finds what a naive reader finds, and what is joined is found again.
 pub fn annexb(data: &[u8]) {
@@ -120,4 +126,82 @@ fn read_sps(nal: &[u8]) {
     for tail in [&[0xff, 0x80][..], &[0, 0, 3, 1]] {
         assert_eq!(sps::parse(&[nal, tail].concat()), Ok(found));
     }
+}
+
+/// A receiver finds the units again, and every payload fits a datagram.
+pub fn rtp_h264(data: &[u8]) {
+    let payloads = packetize(data);
+    for payload in &payloads {
+        assert!((1..=MAX_PAYLOAD).contains(&payload.len()));
+    }
+    // RTP has meanings of its own for the types that H.264 leaves open.
+    let sendable = |nal: &&[u8]| (1..=23).contains(&nal_type(nal)) && nal_type(nal) != NAL_AUD;
+    let units: Vec<&[u8]> = nal_units(data).filter(sendable).collect();
+    let received = depacketize(&payloads).expect("payloads as RFC 6184 has them");
+    assert_eq!(received, units);
+
+    // A receiver's own reader takes whatever comes.
+    let strange: Vec<Arc<[u8]>> = data.chunks(7).map(Arc::from).collect();
+    depacketize(&strange);
+    depacketize(&[data.into()]);
+}
+
+/// Between these the input is one buffer of the camera; the byte behind says how
+/// it came.
+const BUFFER_END: [u8; 2] = [0xff, 0xff];
+
+/// A frame can be decoded when it comes: the first and the next after damage is a
+/// keyframe with its parameter sets, and the others are as the camera made them.
+#[allow(clippy::disallowed_methods)]
+pub fn assembler(data: &[u8]) {
+    let captured = Instant::now();
+    let mut assembler = Assembler::default();
+    let mut decodable = false;
+    for (buffer, damaged) in buffers(data) {
+        let facts = facts(buffer);
+        match assembler.push(buffer, captured, damaged) {
+            Assembled::Damaged => {
+                assert!(damaged || facts.idr, "asks for a keyframe in vain");
+                decodable = false;
+            }
+            Assembled::Nothing => assert!(!facts.picture || !decodable && !facts.idr),
+            Assembled::Frame(frame) => {
+                assert!(!damaged && frame.captured == captured);
+                assert_eq!(frame.keyframe, facts.idr);
+                assert!(frame.keyframe || decodable && frame.data[..] == *buffer);
+                decodable = true;
+                whole_frame(buffer, &frame);
+            }
+        }
+    }
+}
+
+fn buffers(data: &[u8]) -> Vec<(&[u8], bool)> {
+    let mut rest = data;
+    let mut buffers = Vec::new();
+    while let Some(at) = rest.windows(2).position(|pair| pair == BUFFER_END) {
+        let flags = rest.get(at + 2).copied().unwrap_or(0);
+        buffers.push((&rest[..at], flags & 0x0f == 1));
+        rest = rest.get(at + 3..).unwrap_or_default();
+    }
+    buffers.push((rest, false));
+    buffers
+}
+
+fn whole_frame(buffer: &[u8], frame: &Frame) {
+    let made = facts(&frame.data);
+    assert!(made.picture);
+    if frame.keyframe {
+        assert!(made.idr && made.sps.is_some() && made.pps.is_some());
+    }
+    let content = |data: &[u8]| -> Vec<Vec<u8>> {
+        let is_content = |nal: &&[u8]| ![NAL_SPS, NAL_PPS, NAL_AUD].contains(&nal_type(nal));
+        nal_units(data)
+            .filter(is_content)
+            .map(<[u8]>::to_vec)
+            .collect()
+    };
+    assert_eq!(content(&frame.data), content(buffer));
+    // Two remembered sets, and a byte for each start code that was a short one.
+    assert!(frame.data.len() <= buffer.len() * 5 / 4 + 2 * 1024 + 64);
 }

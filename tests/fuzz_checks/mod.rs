@@ -3,10 +3,18 @@
 //! Compiled into the fuzz targets (fuzz/src/lib.rs) and into the test that replays
 //! their corpus. A check panics where something does not hold.
 
+#[path = "../common/mod.rs"]
+mod common;
+mod configuration;
 mod h264;
+mod http;
+mod session;
 mod signalling;
 
-pub use h264::{access_units, annexb, sps};
+pub use configuration::config;
+pub use h264::{access_units, annexb, assembler, rtp_h264, sps};
+pub use http::head;
+pub use session::session;
 pub use signalling::{candidate, sdp_fragment, signal, stun};
 
 /// A target's name, which is also the name of its file and of its corpus.
@@ -21,6 +29,11 @@ pub const TARGETS: &[Target] = &[
     ("candidate", candidate),
     ("sdp_fragment", sdp_fragment),
     ("stun", stun),
+    ("head", head),
+    ("assembler", assembler),
+    ("rtp_h264", rtp_h264),
+    ("config", config),
+    ("session", session),
 ];
 
 /// Chunk sizes and the like, made from an input: the same input, the same run.
