@@ -74,7 +74,7 @@ pub struct Camera {
     watched: bool,
     state: State,
     search: Search,
-    /// A real camera has been seen. The test picture does not stand in for it when
+    /// A device has given pictures. The test picture does not stand in for it when
     /// it is lost: a picture must not pretend that all is well.
     seen: bool,
     backoff: Backoff,
@@ -246,7 +246,6 @@ impl Camera {
 
     /// Goes over to a device that was found.
     fn adopt(&mut self, found: Found) -> Result<(), String> {
-        self.seen = true;
         match found {
             Found::H264(configured) => {
                 let stream = Stream::new(configured).map_err(|e| e.to_string())?;
@@ -284,8 +283,20 @@ impl Camera {
     fn note(&mut self, event: &CameraEvent) {
         match event {
             CameraEvent::Started(_) => self.lost = None,
-            CameraEvent::Frame(_) => self.backoff.started(Instant::now().into_std()),
+            CameraEvent::Frame(_) => {
+                self.backoff.started(Instant::now().into_std());
+                self.seen |= self.is_device();
+            }
             CameraEvent::Lost(_) => {}
+        }
+    }
+
+    fn is_device(&self) -> bool {
+        match self.state {
+            State::Device(_) => true,
+            #[cfg(feature = "test-camera")]
+            State::Live(_) => self.settings.choice != CameraChoice::Test,
+            _ => false,
         }
     }
 

@@ -75,6 +75,8 @@ pub(super) struct Buffer<'a> {
 /// A device that has been told everything and streams.
 pub(super) struct Configured<D> {
     device: D,
+    /// What was asked, which the driver may have answered with something near.
+    asked: VideoFormat,
     info: CameraInfo,
 }
 
@@ -130,7 +132,11 @@ pub(super) fn configure<D: Driver>(
     set_bitrate(&mut device, bitrate);
     set_period(&mut device, &info);
     device.start()?;
-    Ok(Configured { device, info })
+    Ok(Configured {
+        device,
+        asked: wanted,
+        info,
+    })
 }
 
 /// The level that fits, then what older drivers know (the Pi's stops at 4.0).
@@ -141,8 +147,8 @@ fn levels(format: VideoFormat) -> &'static [u32] {
         sys::v4l2_mpeg_video_h264_level_V4L2_MPEG_VIDEO_H264_LEVEL_3_1,
     ];
     match level_for(format).idc {
-        ..=31 => &ALL[2..],
-        ..=40 => &ALL[1..2],
+        0..=31 => &ALL[2..],
+        32..=40 => &ALL[1..2],
         _ => &ALL[..2],
     }
 }
@@ -192,6 +198,7 @@ fn set_period(device: &mut impl Driver, info: &CameraInfo) {
 /// A device's stream. Made inside a runtime.
 pub(super) struct Stream<D: Driver> {
     device: AsyncFd<D>,
+    asked: VideoFormat,
     info: CameraInfo,
     flow: Flow,
     announced: bool,
@@ -201,12 +208,17 @@ impl<D: Driver> Stream<D> {
     /// # Errors
     /// If the descriptor cannot be waited on.
     pub fn new(configured: Configured<D>) -> io::Result<Stream<D>> {
-        let Configured { device, info } = configured;
+        let Configured {
+            device,
+            asked,
+            info,
+        } = configured;
         // SAFETY: a driver's descriptor stays open and the same for as long as the
         // driver lives (see `Driver`), and the AsyncFd owns the driver.
         let device = unsafe { AsyncFd::register(device)? };
         Ok(Stream {
             device,
+            asked,
             info,
             flow: Flow::new(Instant::now()),
             announced: false,
@@ -220,9 +232,14 @@ impl<D: Driver> Stream<D> {
             return Ok(CameraEvent::Started(self.info.clone()));
         }
         loop {
+            // Buffers may come without end and never make a picture.
+            if Instant::now() >= self.flow.limit {
+                return Err(self.error("no picture any more"));
+            }
             let mut ready = match timeout_at(self.flow.limit, self.device.readable_mut()).await {
-                Ok(ready) => ready.map_err(|e| self.info.name.clone() + ": " + &e.to_string())?,
-                Err(_) => return Err(format!("{}: no picture any more", self.info.name)),
+                Ok(Ok(ready)) => ready,
+                Ok(Err(e)) => return Err(format!("{}: {e}", self.info.name)),
+                Err(_) => continue,
             };
             let flow = &mut self.flow;
             let mut met = Assembled::Nothing;
@@ -233,7 +250,7 @@ impl<D: Driver> Stream<D> {
             match dequeued {
                 Ok(true) => {}
                 Ok(false) => ready.clear_ready(),
-                Err(e) => return Err(format!("{}: {e}", self.info.name)),
+                Err(e) => return Err(self.error(&e.to_string())),
             }
             match met {
                 Assembled::Frame(frame) => return Ok(CameraEvent::Frame(frame)),
@@ -261,7 +278,7 @@ impl<D: Driver> Stream<D> {
     /// size differs or the driver refuses: then the device must be set up anew.
     pub fn set_format(&mut self, wanted: VideoFormat) -> bool {
         let wanted = cap(wanted);
-        let current = self.info.format;
+        let current = self.asked;
         if (wanted.width, wanted.height) != (current.width, current.height) {
             return false;
         }
@@ -274,6 +291,7 @@ impl<D: Driver> Stream<D> {
         }
         match self.device.get_mut().set_rate(wanted.fps) {
             Ok(fps) => {
+                self.asked = wanted;
                 self.info.format.fps = fps;
                 set_period(self.device.get_mut(), &self.info);
                 self.announced = false;
@@ -281,6 +299,10 @@ impl<D: Driver> Stream<D> {
             }
             Err(_) => false,
         }
+    }
+
+    fn error(&self, what: &str) -> String {
+        format!("{}: {what}", self.info.name)
     }
 
     /// The device, for closing it where that may take its time.

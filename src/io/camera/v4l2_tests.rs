@@ -52,6 +52,8 @@ struct FakeDevice {
     /// Highest values of menus that are accepted.
     refused: Vec<(u32, i32)>,
     fourcc: u32,
+    /// Heights are multiples of this.
+    align: u32,
 }
 
 impl FakeDevice {
@@ -80,6 +82,7 @@ impl FakeDevice {
             ]),
             refused: vec![],
             fourcc: H264,
+            align: 2,
         };
         (device, bench)
     }
@@ -117,7 +120,7 @@ impl Driver for FakeDevice {
         Ok(PixelFormat {
             fourcc: self.fourcc,
             width,
-            height,
+            height: height / self.align * self.align,
             stride: 0,
         })
     }
@@ -396,6 +399,16 @@ async fn a_rate_changes_while_streaming_and_a_size_does_not() {
     assert!(!stream.set_format(VideoFormat { width: 640, ..HD }));
     // Beyond level 3.1, which the stream has promised.
     assert!(!stream.set_format(VideoFormat { fps: 60, ..HD }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_gives_only_something_near_is_not_asked_again() {
+    let (mut device, bench) = FakeDevice::pi();
+    device.align = 32;
+    let mut stream = stream(device);
+    assert_eq!(info(&mut stream).await.format.height, 704);
+    assert!(stream.set_format(HD));
+    assert_eq!(bench.lock().unwrap().rates, [30]);
 }
 
 #[tokio::test(start_paused = true)]
