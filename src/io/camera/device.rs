@@ -95,11 +95,12 @@ impl Device {
         formats
     }
 
-    /// Waits for a buffer, at most that long. True also for a device in trouble,
-    /// which the next dequeue names.
+    /// For threads that may block: waits for a buffer, at most that long. True also
+    /// for a device in trouble, which the next dequeue names.
     ///
     /// # Errors
     /// Of poll(2).
+    #[cfg(feature = "test-camera")]
     pub fn wait(&self, limit: Duration) -> io::Result<bool> {
         let mut poll = libc::pollfd {
             fd: self.file.as_raw_fd(),
@@ -137,7 +138,9 @@ impl Device {
         Ok(())
     }
 
-    fn stop(&mut self) {
+    /// Ends the stream and gives the buffers back, without which no format can be
+    /// set. May block.
+    pub fn stop(&mut self) {
         let mut kind = CAPTURE as libc::c_int;
         // A device that has been unplugged cannot be stopped, and need not be.
         let _ = self.ioctl(vidioc::VIDIOC_STREAMOFF, &mut kind);
@@ -222,10 +225,6 @@ impl Driver for Device {
         self.ioctl(vidioc::VIDIOC_STREAMON, &mut kind)
     }
 
-    fn stop(&mut self) {
-        Device::stop(self);
-    }
-
     fn dequeue(&mut self, take: &mut dyn FnMut(Buffer<'_>)) -> io::Result<bool> {
         let mut raw = RawBuffer::new(0);
         match self.ioctl(DQBUF, &mut raw) {
@@ -267,7 +266,7 @@ impl AsFd for Device {
 impl Drop for Device {
     fn drop(&mut self) {
         if !self.mappings.is_empty() {
-            Device::stop(self);
+            self.stop();
         }
     }
 }

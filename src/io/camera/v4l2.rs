@@ -39,7 +39,6 @@ pub(super) trait Driver: AsFd + AsRawFd + Send {
     fn set_control(&mut self, control: u32, value: i32) -> io::Result<()>;
     /// Begins to stream. May block for as long as the driver likes.
     fn start(&mut self) -> io::Result<()>;
-    fn stop(&mut self);
     /// Hands the next buffer to `take` and gives it back to the driver. False if
     /// none is there yet.
     fn dequeue(&mut self, take: &mut dyn FnMut(Buffer<'_>)) -> io::Result<bool>;

@@ -147,10 +147,6 @@ impl Driver for FakeDevice {
         Ok(())
     }
 
-    fn stop(&mut self) {
-        self.bench.lock().unwrap().streaming = false;
-    }
-
     fn dequeue(&mut self, take: &mut dyn FnMut(Buffer<'_>)) -> io::Result<bool> {
         use std::io::Read;
         match self.bench.lock().unwrap().ready.pop_front() {
