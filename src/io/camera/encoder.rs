@@ -152,8 +152,8 @@ fn silence(encoder: &mut openh264::encoder::Encoder) {
 
 fn level_of(idc: u8) -> Level {
     match idc {
-        ..=31 => Level::Level_3_1,
-        ..=40 => Level::Level_4_0,
+        0..=31 => Level::Level_3_1,
+        32..=40 => Level::Level_4_0,
         _ => Level::Level_4_2,
     }
 }

@@ -144,6 +144,7 @@ type Events = mpsc::Sender<Result<CameraEvent, String>>;
 fn run(mut source: Box<dyn PictureSource>, shared: &Shared, events: &Events) -> Result<(), String> {
     let start = Instant::now();
     let mut encoding: Option<(VideoFormat, Encoder)> = None;
+    let mut resting = false;
     loop {
         let orders = shared.take();
         if orders.stop {
@@ -153,15 +154,20 @@ fn run(mut source: Box<dyn PictureSource>, shared: &Shared, events: &Events) -> 
             Some((asked, encoder)) if *asked == orders.format => encoder,
             _ => {
                 let encoder = restart(&mut *source, &orders, events)?;
+                resting = false;
                 &mut encoding.insert((orders.format, encoder)).1
             }
         };
         if !orders.watched {
             source.rest();
+            resting = true;
             shared.sleep(orders.format);
+            continue;
+        }
+        if resting {
             source.wake()?;
             encoder.request_keyframe();
-            continue;
+            resting = false;
         }
         encoder.set_bitrate(orders.bitrate);
         if orders.keyframe {
