@@ -35,6 +35,7 @@ export async function watch(context, server, { path = '/', ...options } = {}) {
   });
   await page.goto(server.url + path);
   await playing(page);
+  await page.waitForFunction(() => window.firstFrameAt);
   return page;
 }
 

@@ -75,12 +75,11 @@ export async function until(what, limit, probe) {
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Median and maximum in words. */
+export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+/** Median and maximum in words; `values` in ms. */
 export function spread(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const round = (value) => Math.round(value);
-  const [median, most] = [sorted[sorted.length >> 1], sorted.at(-1)];
-  return `median ${round(median)} ms, max ${round(most)} ms of ${sorted.length}`;
+  return `median ${Math.round(median(values))} ms, max ${Math.round(Math.max(...values))} ms of ${values.length}`;
 }
 
 const indent = (text) => text.replace(/^/gm, '        ');

@@ -20,10 +20,14 @@ export class Server {
   static async start(context, settings = {}) {
     const server = new Server();
     server.#folder = await mkdtemp(join(tmpdir(), 'mimamori-e2e-'));
-    server.#settings = { camera: 'test', width: 640, height: 480, maxViewers: 8, ...settings };
+    server.#settings = { camera: 'test', width: 640, height: 480, maxViewers: 8, config: '', ...settings };
     context.after(() => server.#remove());
     await server.launch();
     return server;
+  }
+
+  get pid() {
+    return this.#child.pid;
   }
 
   get url() {
@@ -32,10 +36,10 @@ export class Server {
 
   /** Starts it, or starts it again on the same port. */
   async launch() {
-    const { camera, width, height, maxViewers } = this.#settings;
+    const { camera, width, height, maxViewers, config: more } = this.#settings;
     const config = join(this.#folder, 'mimamori.toml');
     const state = JSON.stringify(join(this.#folder, 'state'));
-    await writeFile(config, `state_directory = ${state}\n[video]\nwidth = ${width}\nheight = ${height}\n`);
+    await writeFile(config, `state_directory = ${state}\n[video]\nwidth = ${width}\nheight = ${height}\n${more}`);
     const options = ['--config', config, '--listen', `127.0.0.1:${this.port}`, '--camera', camera, '--max-viewers', `${maxViewers}`];
     const env = { PATH: process.env.PATH, TMPDIR: this.#folder, RUST_LOG: process.env.RUST_LOG ?? 'info' };
     this.log = '';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { clientPage } from './browser.mjs';
-import { figure, sleep, test } from './harness.mjs';
+import { figure, sleep, spread, test, until } from './harness.mjs';
 import { Server } from './server.mjs';
 
 for (const from of ['origin', 'file']) {
@@ -44,8 +44,7 @@ test('WHEP: time from POST to the first frame', async (context) => {
     times.push(await page.evaluate((i) => calls[i].firstFrameAfter, i));
     await page.evaluate((i) => deleteWhep(i), i);
   }
-  times.sort((a, b) => a - b);
-  figure('WHEP POST to first frame, in ms', times.map(Math.round).join(' '));
+  figure('WHEP POST to first frame', spread(times));
 });
 
 async function setUp(context, from) {
@@ -54,10 +53,7 @@ async function setUp(context, from) {
 
 /** Frames go on being decoded. */
 async function decodes(page, number) {
-  const before = await page.evaluate((number) => framesDecoded(number), number);
-  await page.waitForFunction(
-    async ([number, wanted]) => (await framesDecoded(number)) >= wanted,
-    [number, before + 15],
-    { polling: 100 },
-  );
+  const frames = () => page.evaluate((number) => framesDecoded(number), number);
+  const before = await frames();
+  await until('15 more frames', 10_000, async () => (await frames()) >= before + 15);
 }
