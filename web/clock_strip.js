@@ -19,18 +19,19 @@ export class ClockReader {
   }
 
   /**
-   * The clock in the next shown picture: `ms`, its Unix milliseconds, and `at`,
-   * those at which it appears on the screen. Null when no picture comes within
-   * a second, or when it carries no clock.
+   * The clock in the next shown picture: `ms`, its Unix milliseconds, `received`,
+   * those at which the browser had it whole (where it says so), and `at`, those at
+   * which it appears on the screen. Null when no picture comes within a second, or
+   * when it carries no clock.
    */
   read() {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(null), 1000);
-      this.#video.requestVideoFrameCallback((_now, { expectedDisplayTime }) => {
+      this.#video.requestVideoFrameCallback((_now, { expectedDisplayTime, receiveTime }) => {
         clearTimeout(timer);
-        const at = Date.now() + expectedDisplayTime - performance.now();
+        const epoch = Date.now() - performance.now();
         const ms = this.#readPicture();
-        resolve(ms === null ? null : { ms, at });
+        resolve(ms === null ? null : { ms, received: epoch + receiveTime, at: epoch + expectedDisplayTime });
       });
     });
   }
