@@ -3,7 +3,6 @@
 //! Everything here happens on one thread. What waits is named in
 //! [`Appliance::wait`]; what is to be done comes out of the core and is carried
 //! out in [`Appliance::carry_out`].
-#![allow(clippy::disallowed_methods)]
 
 use crate::core::hub::Hub;
 use crate::core::output::Output;

@@ -1,4 +1,5 @@
 //! An Annex B file is played in real time, in a loop, with continuous time.
+#![allow(clippy::disallowed_methods)]
 #![cfg(feature = "test-camera")]
 
 use mimamori::io::camera::{Camera, CameraChoice, CameraSettings};

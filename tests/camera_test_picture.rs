@@ -1,5 +1,6 @@
 //! The test camera obeys size, rate, bitrate and keyframe requests, and its clock
 //! can be read back from the decoded picture.
+#![allow(clippy::disallowed_methods)]
 #![cfg(feature = "test-camera")]
 
 use mimamori::io::camera::{Camera, CameraChoice, CameraSettings};

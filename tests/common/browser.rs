@@ -38,7 +38,7 @@ impl Browser {
         let mut config = RtcConfig::new()
             .set_crypto_provider(crypto::provider())
             .set_dtls_cert(certificate)
-            .set_dtls_version(if n % 2 == 0 {
+            .set_dtls_version(if n.is_multiple_of(2) {
                 DtlsVersion::Dtls13
             } else {
                 DtlsVersion::Dtls12

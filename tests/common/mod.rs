@@ -3,7 +3,7 @@
 //! Time is a variable and every random choice comes from a seed, so that each run
 //! is the same run. Use: make a [`House`], let browsers [`House::call`], then
 //! [`House::run`] and look at what each browser has received.
-#![allow(dead_code, clippy::disallowed_methods)]
+#![allow(dead_code, unused_imports, clippy::disallowed_methods)]
 
 mod browser;
 mod camera;
