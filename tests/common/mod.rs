@@ -9,7 +9,7 @@ mod browser;
 mod camera;
 mod network;
 
-pub use browser::Browser;
+pub use browser::{Browser, Received};
 pub use camera::SimCamera;
 pub use network::Link;
 
