@@ -1,4 +1,5 @@
 //! What happens where there is no camera.
+#![allow(clippy::disallowed_methods)]
 
 use mimamori::io::camera::{Camera, CameraChoice, CameraSettings};
 use mimamori::proto::camera::{CameraEvent, VideoFormat};

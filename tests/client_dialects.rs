@@ -309,12 +309,10 @@ fn an_answer_that_is_no_sdp_is_refused_in_words() {
 
 #[test]
 fn candidates_come_before_behind_inside_and_not_at_all() {
-    let none: fn(&[String]) -> Vec<String> = |_| vec![];
-    let orders: [(
-        fn(&str) -> String,
-        fn(&[String]) -> Vec<String>,
-        fn(&[String]) -> Vec<String>,
-    ); 5] = [
+    type Answer = fn(&str) -> String;
+    type Trickle = fn(&[String]) -> Vec<String>;
+    let none: Trickle = |_| vec![];
+    let orders: [(Answer, Trickle, Trickle); 5] = [
         (without_candidates, all_trickled, none),
         (without_candidates, none, all_trickled),
         (str::to_string, none, none),
