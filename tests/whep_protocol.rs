@@ -300,7 +300,7 @@ fn candidates_are_trickled_with_and_without_if_match() {
         assert_readable_everywhere(&patched);
     }
     house.browsers[n].accept_answer(&text(&answer));
-    house.run(1500 * MS);
+    house.run(3000 * MS);
     assert!(house.browsers[n].decodable().len() > 30);
 }
 

@@ -49,6 +49,11 @@ impl Backlog {
         self.bits = self.bits.min(RESUME.as_secs_f64() * f64::from(self.rate));
     }
 
+    /// The link is known to be full, whatever was counted.
+    pub fn fill(&mut self) {
+        self.bits = LIMIT.as_secs_f64() * f64::from(self.rate);
+    }
+
     pub fn is_behind(&mut self, now: Instant) -> bool {
         self.delay(now) > LIMIT
     }

@@ -2,7 +2,7 @@
 
 use super::crypto;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use str0m::bwe::Bitrate;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::media::{Mid, Pt};
@@ -48,6 +48,8 @@ impl RtcFactory {
             .clear_codecs()
             .set_extension_map(extensions())
             .enable_bwe(Some(Bitrate::bps(u64::from(start))))
+            // Receiver reports come once a second, too.
+            .set_stats_interval(Some(Duration::from_secs(1)))
             .set_send_buffer_video(SEND_BUFFER);
         config
             .codec_config()

@@ -40,6 +40,11 @@ const SLOW_PATIENCE: Duration = Duration::from_secs(3);
 const FALLS: usize = 3;
 const FALLS_WITHIN: Duration = Duration::from_secs(20);
 
+/// Share of lost packets from which a link is flooded rather than noisy: most of what
+/// is sent to it only keeps the rest from arriving. str0m's estimate does not see
+/// this when next to nothing arrives.
+const FLOODED: f32 = 0.5;
+
 /// Sent packets are kept for that long at the most: a later repair is too late.
 const SEND_BUFFER_AGE: Duration = Duration::from_secs(1);
 
@@ -310,9 +315,7 @@ impl Viewer {
                 self.state = State::Live;
             }
             State::Live if self.backlog.is_behind(now) || self.is_quiet(now) => {
-                self.state = State::AwaitingKeyframe;
-                self.falls.push_back(now);
-                self.falls.drain(..self.falls.len().saturating_sub(FALLS));
+                self.fall_behind(now);
                 return false;
             }
             State::Live => {}
@@ -321,6 +324,28 @@ impl Viewer {
         self.write(packets);
         self.flush(now);
         false
+    }
+
+    fn fall_behind(&mut self, now: Instant) {
+        self.state = State::AwaitingKeyframe;
+        self.falls.push_back(now);
+        self.falls.drain(..self.falls.len().saturating_sub(FALLS));
+    }
+
+    /// What the receiver reports to have lost (RFC 3550, 6.4.2).
+    fn handle_loss(&mut self, now: Instant, loss: f32) {
+        if loss < FLOODED || self.state != State::Live {
+            return;
+        }
+        let carried = f64::from(self.backlog.rate()) * f64::from(1.0 - loss);
+        self.handle_estimate(now, carried as u32);
+        self.backlog.fill();
+        self.fall_behind(now);
+    }
+
+    fn handle_estimate(&mut self, now: Instant, bits_per_second: u32) {
+        self.estimate = Some(bits_per_second);
+        self.backlog.set_rate(now, bits_per_second);
     }
 
     /// True if its link or its feedback is stuck. The deadline moves with what is heard.
@@ -352,7 +377,9 @@ impl Viewer {
         let (mut happened, mut steps) = (Happened::default(), 0);
         while self.gone().is_none() {
             match self.rtc.poll_output() {
-                Ok(str0m::Output::Transmit(transmit)) => outputs.push_back(Output::Transmit(transmit)),
+                Ok(str0m::Output::Transmit(transmit)) => {
+                    outputs.push_back(Output::Transmit(transmit))
+                }
                 Ok(str0m::Output::Event(event)) => self.handle_event(now, event, &mut happened),
                 // With bandwidth estimation str0m gives one packet a timeout. Going on here
                 // instead of by a turn of the loop lets a frame leave in one system call.
@@ -390,10 +417,10 @@ impl Viewer {
                     return;
                 };
                 let bits_per_second = estimate.as_u64().min(u64::from(u32::MAX)) as u32;
-                self.estimate = Some(bits_per_second);
-                self.backlog.set_rate(now, bits_per_second);
+                self.handle_estimate(now, bits_per_second);
                 happened.estimate_changed = true;
             }
+            Event::MediaEgressStats(stats) => self.handle_loss(now, stats.loss.unwrap_or(0.0)),
             Event::Closed => self.state = State::Gone("it closed the connection"),
             _ => {}
         }
@@ -462,7 +489,9 @@ impl Viewer {
         } else {
             self.slow_since.get_or_insert(now);
         }
-        let poor = self.slow_since.is_some_and(|since| now >= since + SLOW_PATIENCE);
+        let poor = self
+            .slow_since
+            .is_some_and(|since| now >= since + SLOW_PATIENCE);
         let oldest = self.falls.front().filter(|_| self.falls.len() == FALLS);
         let falls = oldest.is_some_and(|oldest| now < *oldest + FALLS_WITHIN);
         let tell = (poor || falls) && !self.told_slow;

@@ -34,7 +34,14 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub fn new(now: Instant, n: usize, address: SocketAddr, certificate: DtlsCert) -> Browser {
+    /// `patience`: frames that the jitter buffer holds behind a gap.
+    pub fn new(
+        now: Instant,
+        n: usize,
+        address: SocketAddr,
+        patience: usize,
+        certificate: DtlsCert,
+    ) -> Browser {
         let mut config = RtcConfig::new()
             .set_crypto_provider(crypto::provider())
             .set_dtls_cert(certificate)
@@ -43,6 +50,7 @@ impl Browser {
             } else {
                 DtlsVersion::Dtls12
             })
+            .set_reordering_size_video(patience)
             .clear_codecs();
         for (pt, profile) in [(96, 0x42001f), (98, 0x42e01f), (100, 0x4d001f)] {
             config

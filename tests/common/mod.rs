@@ -111,7 +111,7 @@ impl House {
     /// Browser `n` makes a new peer connection, as a page does before it calls again.
     pub fn renew(&mut self, n: usize) {
         let address = self.browsers[n].address;
-        self.browsers[n] = Browser::new(self.now, n, address, certificate("browser"));
+        self.browsers[n] = Browser::new(self.now, n, address, 30, certificate("browser"));
     }
 
     /// A browser that calls by UV4L's current protocol, trickling.
