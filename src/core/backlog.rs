@@ -39,7 +39,9 @@ impl Backlog {
     /// Counts a sent frame.
     pub fn add(&mut self, now: Instant, bytes: usize) {
         self.drain(now);
-        self.bits += bytes as f64 * 8.0;
+        // No link queues more than that; beyond it the estimate is wrong.
+        let most = 2.0 * LIMIT.as_secs_f64() * f64::from(self.rate);
+        self.bits = (self.bits + bytes as f64 * 8.0).min(most);
     }
 
     /// Counts the burst of a join, which must not make the new viewer fall behind

@@ -10,7 +10,7 @@ use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{Rtc, RtcConfig};
 
 /// Payload types offered: the numbers that Chromium gives H.264 and its RTX.
-const PT_H264: u8 = 102;
+pub const PT_H264: u8 = 102;
 const PT_RTX: u8 = 103;
 
 /// Sent packets kept for retransmission: three quarters of a second at 2 Mbit/s. The

@@ -4,7 +4,7 @@ use super::backlog::Backlog;
 use super::media::MediaStream;
 use super::output::Output;
 use super::packets::Packets;
-use super::rtc::{SEND_BUFFER, negotiated_payload_type};
+use super::rtc::{PT_H264, SEND_BUFFER, negotiated_payload_type};
 use crate::proto::candidate::{self, Remote};
 use std::collections::VecDeque;
 use std::fmt;
@@ -40,6 +40,12 @@ const SLOW_PATIENCE: Duration = Duration::from_secs(3);
 const FALLS: usize = 3;
 const FALLS_WITHIN: Duration = Duration::from_secs(20);
 
+/// Share of lost packets that is no sign of anything.
+const NOISE: f32 = 0.02;
+
+/// A round trip this much longer than the shortest has a queue in it.
+const QUEUE: Duration = Duration::from_millis(150);
+
 /// Share of lost packets from which a link is flooded rather than noisy: most of what
 /// is sent to it only keeps the rest from arriving. str0m's estimate does not see
 /// this when next to nothing arrives.
@@ -51,6 +57,11 @@ const SEND_BUFFER_AGE: Duration = Duration::from_secs(1);
 /// Share of the sent bytes that may be retransmissions. str0m's 0.15 gives up just
 /// where a bad Wi-Fi begins to need them.
 const MAX_RESEND_SHARE: f32 = 0.4;
+
+/// A timeout this near is handled at once. The loop's timer has steps of 1 ms, and
+/// str0m's pacer gives one packet for each call, then asks for the next call a
+/// microsecond later: by the timer, each packet would cost a millisecond.
+const TIMER_STEP: Duration = Duration::from_millis(1);
 
 /// Steps of one connection in one turn of the loop: more than the packets of a
 /// cached group; the other viewers and the camera have their turn then.
@@ -121,6 +132,9 @@ pub struct Viewer {
     /// When it fell behind, the last few times.
     falls: VecDeque<Instant>,
     told_slow: bool,
+    /// The last receiver report shows losses, or a queue in front of the link.
+    strained: bool,
+    shortest_round_trip: Option<Duration>,
     deadline: Instant,
     timeout: Instant,
 }
@@ -153,6 +167,8 @@ impl Viewer {
             slow_since: None,
             falls: VecDeque::new(),
             told_slow: false,
+            strained: false,
+            shortest_round_trip: None,
             deadline: now + SETUP_LIMIT,
             timeout: now,
         }
@@ -167,7 +183,7 @@ impl Viewer {
         let (offer, pending) = change.apply().ok_or_else(nothing)?;
         self.mid = Some(mid);
         self.pending = Some(pending);
-        Ok(offer.to_sdp_string())
+        Ok(with_round_trips(&offer.to_sdp_string()))
     }
 
     /// True from [`Self::offer`] until the peer's answer is in.
@@ -314,7 +330,7 @@ impl Viewer {
                 }
                 self.state = State::Live;
             }
-            State::Live if self.backlog.is_behind(now) || self.is_quiet(now) => {
+            State::Live if self.backlog.is_behind(now) && self.strained || self.is_quiet(now) => {
                 self.fall_behind(now);
                 return false;
             }
@@ -341,6 +357,18 @@ impl Viewer {
         self.handle_estimate(now, carried as u32);
         self.backlog.fill();
         self.fall_behind(now);
+    }
+
+    /// A sinking estimate alone may come of a busy browser: only with losses or a queue
+    /// on the way does it mean that frames are late.
+    fn judge_link(&mut self, loss: f32, round_trip: Option<Duration>) {
+        let Some(round_trip) = round_trip else {
+            self.strained = loss > NOISE;
+            return;
+        };
+        let shortest = self.shortest_round_trip.get_or_insert(round_trip);
+        *shortest = round_trip.min(*shortest);
+        self.strained = loss > NOISE || round_trip > *shortest + QUEUE;
     }
 
     fn handle_estimate(&mut self, now: Instant, bits_per_second: u32) {
@@ -375,17 +403,16 @@ impl Viewer {
     /// Collects what the connection wants to send, up to its next timeout.
     pub fn drain(&mut self, now: Instant, outputs: &mut VecDeque<Output>) -> Happened {
         let (mut happened, mut steps) = (Happened::default(), 0);
+        let soon = now + TIMER_STEP;
         while self.gone().is_none() {
             match self.rtc.poll_output() {
                 Ok(str0m::Output::Transmit(transmit)) => {
                     outputs.push_back(Output::Transmit(transmit))
                 }
                 Ok(str0m::Output::Event(event)) => self.handle_event(now, event, &mut happened),
-                // With bandwidth estimation str0m gives one packet a timeout. Going on here
-                // instead of by a turn of the loop lets a frame leave in one system call.
-                Ok(str0m::Output::Timeout(timeout)) if timeout <= now && steps < MAX_STEPS => {
+                Ok(str0m::Output::Timeout(timeout)) if timeout <= soon && steps < MAX_STEPS => {
                     steps += 1;
-                    self.flush(now);
+                    self.flush(timeout.max(now));
                 }
                 Ok(str0m::Output::Timeout(timeout)) => {
                     self.timeout = timeout;
@@ -420,7 +447,10 @@ impl Viewer {
                 self.handle_estimate(now, bits_per_second);
                 happened.estimate_changed = true;
             }
-            Event::MediaEgressStats(stats) => self.handle_loss(now, stats.loss.unwrap_or(0.0)),
+            Event::MediaEgressStats(stats) => {
+                self.judge_link(stats.loss.unwrap_or(0.0), stats.rtt);
+                self.handle_loss(now, stats.loss.unwrap_or(0.0));
+            }
             Event::Closed => self.state = State::Gone("it closed the connection"),
             _ => {}
         }
@@ -498,6 +528,18 @@ impl Viewer {
         self.told_slow |= tell;
         tell
     }
+}
+
+/// Asks the receiver for its reference times, which str0m answers (RFC 3611, 4.4 and
+/// 4.5). Chromium sends them if the offer has this line, and without the round trip
+/// that comes of it does not tell a page when a frame was captured.
+fn with_round_trips(offer: &str) -> String {
+    let feedback = format!("a=rtcp-fb:{PT_H264} ");
+    let Some(at) = offer.find(&feedback) else {
+        return offer.to_string();
+    };
+    let (head, tail) = offer.split_at(at);
+    format!("{head}{feedback}rrtr\r\n{tail}")
 }
 
 /// Candidates that str0m can't read (mDNS names, TCP of strange kinds) must not
