@@ -40,11 +40,16 @@ const SLOW_PATIENCE: Duration = Duration::from_secs(3);
 const FALLS: usize = 3;
 const FALLS_WITHIN: Duration = Duration::from_secs(20);
 
-/// Share of lost packets that is no sign of anything.
-const NOISE: f32 = 0.02;
+/// Share of lost packets up to which a link may just be noisy, as a bad Wi-Fi is: it
+/// gains nothing by frames that are held back.
+const NOISE: f32 = 0.3;
 
 /// A round trip this much longer than the shortest has a queue in it.
 const QUEUE: Duration = Duration::from_millis(150);
+
+/// A link that showed losses or a queue is watched for this long: holding frames back
+/// makes both go away before the cause does.
+const STRAIN: Duration = Duration::from_secs(10);
 
 /// Share of lost packets from which a link is flooded rather than noisy: most of what
 /// is sent to it only keeps the rest from arriving. str0m's estimate does not see
@@ -132,8 +137,8 @@ pub struct Viewer {
     /// When it fell behind, the last few times.
     falls: VecDeque<Instant>,
     told_slow: bool,
-    /// The last receiver report shows losses, or a queue in front of the link.
-    strained: bool,
+    /// Until when the link counts as strained, by the receiver's reports.
+    strained_until: Instant,
     shortest_round_trip: Option<Duration>,
     deadline: Instant,
     timeout: Instant,
@@ -167,7 +172,7 @@ impl Viewer {
             slow_since: None,
             falls: VecDeque::new(),
             told_slow: false,
-            strained: false,
+            strained_until: now,
             shortest_round_trip: None,
             deadline: now + SETUP_LIMIT,
             timeout: now,
@@ -330,7 +335,10 @@ impl Viewer {
                 }
                 self.state = State::Live;
             }
-            State::Live if self.backlog.is_behind(now) && self.strained || self.is_quiet(now) => {
+            State::Live
+                if self.backlog.is_behind(now) && now < self.strained_until
+                    || self.is_quiet(now) =>
+            {
                 self.fall_behind(now);
                 return false;
             }
@@ -361,14 +369,15 @@ impl Viewer {
 
     /// A sinking estimate alone may come of a busy browser: only with losses or a queue
     /// on the way does it mean that frames are late.
-    fn judge_link(&mut self, loss: f32, round_trip: Option<Duration>) {
-        let Some(round_trip) = round_trip else {
-            self.strained = loss > NOISE;
-            return;
-        };
-        let shortest = self.shortest_round_trip.get_or_insert(round_trip);
-        *shortest = round_trip.min(*shortest);
-        self.strained = loss > NOISE || round_trip > *shortest + QUEUE;
+    fn judge_link(&mut self, now: Instant, loss: f32, round_trip: Option<Duration>) {
+        let queued = round_trip.is_some_and(|round_trip| {
+            let shortest = self.shortest_round_trip.get_or_insert(round_trip);
+            *shortest = round_trip.min(*shortest);
+            round_trip > *shortest + QUEUE
+        });
+        if loss > NOISE || queued {
+            self.strained_until = now + STRAIN;
+        }
     }
 
     fn handle_estimate(&mut self, now: Instant, bits_per_second: u32) {
@@ -448,7 +457,7 @@ impl Viewer {
                 happened.estimate_changed = true;
             }
             Event::MediaEgressStats(stats) => {
-                self.judge_link(stats.loss.unwrap_or(0.0), stats.rtt);
+                self.judge_link(now, stats.loss.unwrap_or(0.0), stats.rtt);
                 self.handle_loss(now, stats.loss.unwrap_or(0.0));
             }
             Event::Closed => self.state = State::Gone("it closed the connection"),
