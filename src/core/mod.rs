@@ -12,6 +12,7 @@ pub mod crypto;
 pub mod gop;
 pub mod hub;
 pub mod keyframes;
+mod link;
 pub mod media;
 pub mod output;
 pub mod packets;

@@ -3,7 +3,6 @@
 use super::crypto;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use str0m::bwe::Bitrate;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::media::{Mid, Pt};
 use str0m::rtp::{Extension, ExtensionMap};
@@ -36,8 +35,9 @@ impl RtcFactory {
     }
 
     /// A connection that can send one H.264 stream of that profile and level
-    /// (RFC 6184, 8.1), its bandwidth estimate starting at `start` bits per second.
-    pub fn build(&self, now: Instant, profile_level_id: u32, start: u32) -> Rtc {
+    /// (RFC 6184, 8.1). Without bandwidth estimation of its own str0m paces nothing: a
+    /// frame leaves as one burst (see [`super::link`]).
+    pub fn build(&self, now: Instant, profile_level_id: u32) -> Rtc {
         let mut config = RtcConfig::new()
             .set_crypto_provider(self.crypto.clone())
             .set_dtls_cert(self.certificate.clone())
@@ -47,7 +47,6 @@ impl RtcFactory {
             .set_rtp_mode(true)
             .clear_codecs()
             .set_extension_map(extensions())
-            .enable_bwe(Some(Bitrate::bps(u64::from(start))))
             // Receiver reports come once a second, too.
             .set_stats_interval(Some(Duration::from_secs(1)))
             .set_send_buffer_video(SEND_BUFFER);
@@ -61,7 +60,7 @@ impl RtcFactory {
 fn extensions() -> ExtensionMap {
     let mut map = ExtensionMap::empty();
     map.set(1, Extension::RtpMid);
-    map.set(2, Extension::TransportSequenceNumber);
+    map.set(2, Extension::AbsoluteSendTime);
     map.set(3, Extension::PlayoutDelay);
     map
 }

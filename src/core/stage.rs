@@ -174,9 +174,9 @@ impl Stage {
 
     /// A new viewer. `from_here`: the peer's signalling came over the loopback.
     pub fn open(&mut self, now: Instant, from_here: bool) -> (ViewerId, Vec<String>) {
-        let BitrateBounds { start, ceiling, .. } = self.settings.bitrate;
-        let rtc = self.factory.build(now, self.profile_level_id, start);
-        let mut viewer = Viewer::new(now, rtc, self.epoch, self.seeds.next(), start, ceiling);
+        let rtc = self.factory.build(now, self.profile_level_id);
+        let start = self.settings.bitrate.start;
+        let mut viewer = Viewer::new(now, rtc, self.epoch, self.seeds.next(), start);
         let candidates = self.candidates(from_here);
         let lines = candidates
             .into_iter()

@@ -1,6 +1,6 @@
 //! One viewer: one WebRTC connection and where it stands in the stream.
 
-use super::backlog::Backlog;
+use super::link::Link;
 use super::media::MediaStream;
 use super::output::Output;
 use super::packets::Packets;
@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use str0m::bwe::{Bitrate, BweKind};
+use str0m::bwe::BweKind;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::{Candidate, Event, Input, Rtc};
@@ -31,30 +31,6 @@ const QUIET_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// Remote candidates kept for one viewer; browsers send fewer than twenty.
 const MAX_CANDIDATES: usize = 64;
-
-/// A link must stay below the floor for this long before its viewer is told.
-const SLOW_PATIENCE: Duration = Duration::from_secs(3);
-
-/// A viewer that falls behind that often within [`FALLS_WITHIN`] has a slow link,
-/// whatever the estimate says.
-const FALLS: usize = 3;
-const FALLS_WITHIN: Duration = Duration::from_secs(20);
-
-/// Share of lost packets up to which a link may just be noisy, as a bad Wi-Fi is: it
-/// gains nothing by frames that are held back.
-const NOISE: f32 = 0.3;
-
-/// A round trip this much longer than the shortest has a queue in it.
-const QUEUE: Duration = Duration::from_millis(150);
-
-/// A link that showed losses or a queue is watched for this long: holding frames back
-/// makes both go away before the cause does.
-const STRAIN: Duration = Duration::from_secs(10);
-
-/// Share of lost packets from which a link is flooded rather than noisy: most of what
-/// is sent to it only keeps the rest from arriving. str0m's estimate does not see
-/// this when next to nothing arrives.
-const FLOODED: f32 = 0.5;
 
 /// Sent packets are kept for that long at the most: a later repair is too late.
 const SEND_BUFFER_AGE: Duration = Duration::from_secs(1);
@@ -131,32 +107,14 @@ pub struct Viewer {
     media: Option<MediaStream>,
     epoch: Instant,
     seed: u64,
-    backlog: Backlog,
-    estimate: Option<u32>,
-    slow_since: Option<Instant>,
-    /// When it fell behind, the last few times.
-    falls: VecDeque<Instant>,
-    told_slow: bool,
-    /// Until when the link counts as strained, by the receiver's reports.
-    strained_until: Instant,
-    shortest_round_trip: Option<Duration>,
+    link: Link,
     deadline: Instant,
     timeout: Instant,
 }
 
 impl Viewer {
-    /// `epoch` and `seed`: see [`MediaStream::new`]. `start`, `ceiling`: bits per
-    /// second, for the bandwidth estimation.
-    pub fn new(
-        now: Instant,
-        mut rtc: Rtc,
-        epoch: Instant,
-        seed: u64,
-        start: u32,
-        ceiling: u32,
-    ) -> Viewer {
-        rtc.bwe()
-            .set_bitrate(Bitrate::ZERO, Bitrate::bps(u64::from(ceiling)));
+    /// `epoch` and `seed`: see [`MediaStream::new`]. `start`: see [`Link::new`].
+    pub fn new(now: Instant, rtc: Rtc, epoch: Instant, seed: u64, start: u32) -> Viewer {
         Viewer {
             rtc,
             state: State::Connecting,
@@ -167,13 +125,7 @@ impl Viewer {
             media: None,
             epoch,
             seed,
-            backlog: Backlog::new(now, start),
-            estimate: None,
-            slow_since: None,
-            falls: VecDeque::new(),
-            told_slow: false,
-            strained_until: now,
-            shortest_round_trip: None,
+            link: Link::new(now, start),
             deadline: now + SETUP_LIMIT,
             timeout: now,
         }
@@ -329,22 +281,19 @@ impl Viewer {
         match self.state {
             State::Connecting | State::Gone(_) => return false,
             State::AwaitingKeyframe => {
-                let ready = self.backlog.has_caught_up(now) && !self.is_quiet(now);
+                let ready = self.link.has_caught_up(now) && !self.is_quiet(now);
                 if !packets.keyframe || !ready {
                     return ready && !packets.keyframe;
                 }
                 self.state = State::Live;
             }
-            State::Live
-                if self.backlog.is_behind(now) && now < self.strained_until
-                    || self.is_quiet(now) =>
-            {
+            State::Live if self.link.is_behind(now) || self.is_quiet(now) => {
                 self.fall_behind(now);
                 return false;
             }
             State::Live => {}
         }
-        self.backlog.add(now, packets.bytes);
+        self.link.add(now, packets.bytes);
         self.write(packets);
         self.flush(now);
         false
@@ -352,37 +301,7 @@ impl Viewer {
 
     fn fall_behind(&mut self, now: Instant) {
         self.state = State::AwaitingKeyframe;
-        self.falls.push_back(now);
-        self.falls.drain(..self.falls.len().saturating_sub(FALLS));
-    }
-
-    /// What the receiver reports to have lost (RFC 3550, 6.4.2).
-    fn handle_loss(&mut self, now: Instant, loss: f32) {
-        if loss < FLOODED || self.state != State::Live {
-            return;
-        }
-        let carried = f64::from(self.backlog.rate()) * f64::from(1.0 - loss);
-        self.handle_estimate(now, carried as u32);
-        self.backlog.fill();
-        self.fall_behind(now);
-    }
-
-    /// A sinking estimate alone may come of a busy browser: only with losses or a queue
-    /// on the way does it mean that frames are late.
-    fn judge_link(&mut self, now: Instant, loss: f32, round_trip: Option<Duration>) {
-        let queued = round_trip.is_some_and(|round_trip| {
-            let shortest = self.shortest_round_trip.get_or_insert(round_trip);
-            *shortest = round_trip.min(*shortest);
-            round_trip > *shortest + QUEUE
-        });
-        if loss > NOISE || queued {
-            self.strained_until = now + STRAIN;
-        }
-    }
-
-    fn handle_estimate(&mut self, now: Instant, bits_per_second: u32) {
-        self.estimate = Some(bits_per_second);
-        self.backlog.set_rate(now, bits_per_second);
+        self.link.handle_fall(now);
     }
 
     /// True if its link or its feedback is stuck. The deadline moves with what is heard.
@@ -396,7 +315,7 @@ impl Viewer {
             return;
         }
         self.state = State::Live;
-        self.backlog
+        self.link
             .add_join(now, gop.iter().map(|packets| packets.bytes).sum());
         gop.iter().for_each(|packets| self.write(packets));
         self.flush(now);
@@ -448,29 +367,27 @@ impl Viewer {
                 self.configure_stream();
             }
             Event::KeyframeRequest(_) => happened.keyframe_wanted = true,
-            Event::EgressBitrateEstimate(kind) => {
-                let (BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. }) = kind else {
-                    return;
-                };
+            Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
                 let bits_per_second = estimate.as_u64().min(u64::from(u32::MAX)) as u32;
-                self.handle_estimate(now, bits_per_second);
+                self.link.handle_remb(now, bits_per_second);
                 happened.estimate_changed = true;
             }
             Event::MediaEgressStats(stats) => {
-                self.judge_link(now, stats.loss.unwrap_or(0.0), stats.rtt);
-                self.handle_loss(now, stats.loss.unwrap_or(0.0));
+                let flooded = self.link.handle_report(now, stats.loss, stats.rtt);
+                if flooded && self.state == State::Live {
+                    self.fall_behind(now);
+                }
+                happened.estimate_changed = true;
             }
             Event::Closed => self.state = State::Gone("it closed the connection"),
             _ => {}
         }
     }
 
-    /// A frame leaves as one burst: what str0m's pacer would hold back is delay, and
-    /// [`Backlog`] keeps the link from being flooded.
+    /// Repairs for a bad Wi-Fi, too.
     fn configure_stream(&mut self) {
         let Some(mid) = self.mid else { return };
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
-            stream.set_unpaced(true);
             stream.set_rtx_cache(SEND_BUFFER, SEND_BUFFER_AGE, Some(MAX_RESEND_SHARE));
         }
     }
@@ -518,24 +435,12 @@ impl Viewer {
 
     /// What its link carries, bits per second, where that is known.
     pub fn estimate(&self) -> Option<u32> {
-        self.estimate
+        self.link.estimate()
     }
 
     /// True once if its link has been too slow for a while: it is to be told.
     pub fn turned_slow(&mut self, now: Instant, carries_floor: impl Fn(u32) -> bool) -> bool {
-        if self.estimate.is_none_or(carries_floor) {
-            self.slow_since = None;
-        } else {
-            self.slow_since.get_or_insert(now);
-        }
-        let poor = self
-            .slow_since
-            .is_some_and(|since| now >= since + SLOW_PATIENCE);
-        let oldest = self.falls.front().filter(|_| self.falls.len() == FALLS);
-        let falls = oldest.is_some_and(|oldest| now < *oldest + FALLS_WITHIN);
-        let tell = (poor || falls) && !self.told_slow;
-        self.told_slow |= tell;
-        tell
+        self.link.turned_slow(now, carries_floor)
     }
 }
 

@@ -1,11 +1,13 @@
 //! A browser made of str0m: receives the video and notes what came when.
 
 use super::camera::number_of;
+use super::estimator::Estimator;
 use super::network::Packet;
 use mimamori::core::crypto;
 use mimamori::proto::annexb::{NAL_IDR, NAL_SLICE, nal_type, nal_units};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use str0m::bwe::Bitrate;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::config::{DtlsCert, DtlsVersion};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
@@ -31,6 +33,7 @@ pub struct Browser {
     mid: Option<Mid>,
     pending: Option<SdpPendingOffer>,
     last_pli: Instant,
+    estimator: Estimator,
 }
 
 impl Browser {
@@ -68,6 +71,7 @@ impl Browser {
             mid: None,
             pending: None,
             last_pli: now,
+            estimator: Estimator::new(now),
         }
     }
 
@@ -143,6 +147,10 @@ impl Browser {
             Event::Connected => self.connected = Some(now),
             Event::MediaAdded(media) => self.mid = Some(media.mid),
             Event::MediaData(data) => {
+                if let Some(sent) = data.ext_vals.abs_send_time {
+                    let delay = data.network_time.saturating_duration_since(sent);
+                    self.estimate(now, data.data.len(), delay);
+                }
                 let slice =
                     nal_units(&data.data).find(|nal| [NAL_SLICE, NAL_IDR].contains(&nal_type(nal)));
                 let Some(slice) = slice else { return };
@@ -161,6 +169,16 @@ impl Browser {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn estimate(&mut self, now: Instant, bytes: usize, delay: Duration) {
+        let Some(estimate) = self.estimator.handle_frame(now, bytes, delay) else {
+            return;
+        };
+        let mut api = self.rtc.direct_api();
+        if let Some(stream) = self.mid.and_then(|mid| api.stream_rx_by_mid(mid, None)) {
+            stream.request_remb(Bitrate::bps(estimate));
         }
     }
 

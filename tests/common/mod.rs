@@ -7,6 +7,7 @@
 
 mod browser;
 mod camera;
+mod estimator;
 mod network;
 
 pub use browser::{Browser, Received};
