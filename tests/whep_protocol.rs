@@ -180,8 +180,10 @@ fn the_query_chooses_the_format_while_nobody_watches() {
         let answer = house.request("POST", &format!("/whep?{nonsense}"), &[SDP], &offer);
         assert_refused(&answer, 400);
     }
-    assert!(house.formats.is_empty(), "{:?}", house.formats);
     let path = "/whep?width=640&height=480&fps=15&other=x";
+    let unusable = offer.replace("H264/90000", "VP8/90000");
+    assert_refused(&house.request("POST", path, &[SDP], &unusable), 406);
+    assert!(house.formats.is_empty(), "a refused offer changes nothing");
     assert_eq!(house.request("POST", path, &[SDP], &offer).status, 201);
     assert_eq!(house.formats[0].to_string(), "640x480@15");
     let path = "/whep?width=320&height=240";

@@ -103,9 +103,6 @@ impl Session {
         if stage.is_full() {
             return self.refuse(id, &full_text(stage), stage);
         }
-        if let Some(number) = options.vformat {
-            stage.choose_format(vformat::lookup(number));
-        }
         let (viewer, candidates) = stage.open(now, self.from_here);
         let Some(offer) = stage.viewer_mut(viewer).map(|viewer| viewer.offer()) else {
             return;
@@ -117,6 +114,9 @@ impl Session {
                 return self.refuse(id, refusal.text(), stage);
             }
         };
+        if let Some(number) = options.vformat {
+            stage.choose_format(viewer, vformat::lookup(number));
+        }
         self.viewer = Some(viewer);
         self.trickle = options.trickle_ice;
         self.mid = mid_of(&offer);

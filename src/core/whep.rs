@@ -106,13 +106,14 @@ impl Whep {
         if stage.is_full() {
             return Err(full(stage));
         }
-        if wanted.is_some() {
-            stage.choose_format(wanted);
-        }
         let from_here = request.peer.is_some_and(|peer| peer.ip().is_loopback());
         let (viewer, _) = stage.open(now, from_here);
         let answer =
             negotiate(now, viewer, offer, stage).inspect_err(|_| stage.close(now, viewer))?;
+        // Not before: a refused offer must not restart the camera.
+        if wanted.is_some() {
+            stage.choose_format(viewer, wanted);
+        }
         let resource = Resource {
             viewer,
             offer: offer.to_string(),
