@@ -57,3 +57,15 @@ fn a_lossy_viewer_does_not_disturb_a_good_one() {
     assert!(shown > 290, "{shown} of 300 frames");
     assert_eq!(shown, house.browsers[good].frames.len(), "no gap");
 }
+
+#[test]
+fn a_link_that_is_bad_from_the_start_does_not_keep_a_viewer_waiting() {
+    for _ in 0..10 {
+        let mut house = House::new();
+        house.run(SECOND);
+        let n = house.call(Link::lossy(0.2));
+        house.run(4 * SECOND);
+        // A handshake of a second's retries took up to seven, now and then forever.
+        assert!(house.browsers[n].connected.is_some(), "not within 4 s");
+    }
+}

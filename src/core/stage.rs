@@ -11,6 +11,7 @@ use crate::proto::annexb;
 use crate::proto::camera::{CameraInfo, VideoFormat};
 use crate::proto::frame::Frame;
 use crate::proto::sps;
+use crate::proto::stun;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -113,20 +114,17 @@ impl Stage {
         }
     }
 
-    /// The format for the next viewer, chosen only while nobody else watches: the
-    /// first caller's format holds. `None` stands for an unknown number.
-    pub fn choose_format(&mut self, format: Option<VideoFormat>) {
+    /// The format that `caller` wishes, taken only while nobody else watches: the first
+    /// caller's format holds. `None` stands for an unknown number.
+    pub fn choose_format(&mut self, caller: ViewerId, format: Option<VideoFormat>) {
         let format = format.unwrap_or(VideoFormat {
             width: 1280,
             height: 720,
             fps: 30,
         });
-        if self.viewers.is_empty()
-            && self
-                .camera
-                .as_ref()
-                .is_none_or(|camera| camera.format != format)
-        {
+        let alone = self.viewers.keys().all(|id| *id == caller);
+        let runs = |camera: &CameraInfo| camera.format == format;
+        if alone && !self.camera.as_ref().is_some_and(runs) {
             self.outputs.push_back(Output::SetFormat(format));
         }
     }
@@ -306,7 +304,7 @@ impl Stage {
             return;
         };
         let input = Input::Receive(now, receive);
-        let Some(id) = self.viewer_of(source, &input) else {
+        let Some(id) = self.viewer_of(source, contents, &input) else {
             return;
         };
         let Some(viewer) = self.viewers.get_mut(&id) else {
@@ -317,8 +315,20 @@ impl Stage {
         self.poll_keyframes(now);
     }
 
-    fn viewer_of(&mut self, source: SocketAddr, input: &Input) -> Option<ViewerId> {
+    /// STUN names its viewer. What else comes from the same address is that viewer's,
+    /// too, even before the address is proven: a browser begins with DTLS as soon as
+    /// the way works for itself, and would wait to repeat what was dropped.
+    fn viewer_of(
+        &mut self,
+        source: SocketAddr,
+        contents: &[u8],
+        input: &Input,
+    ) -> Option<ViewerId> {
         let known = self.sources.get(&source).copied();
+        let known = known.filter(|id| self.viewers.contains_key(id));
+        if known.is_some() && !stun::is_stun(contents) {
+            return known;
+        }
         let accepts = |id: &ViewerId| self.viewers.get(id).is_some_and(|v| v.accepts(input));
         if known.as_ref().is_some_and(accepts) {
             return known;

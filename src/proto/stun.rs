@@ -47,6 +47,11 @@ pub fn answer_binding(datagram: &[u8], source: SocketAddr) -> Option<Vec<u8>> {
     Some(answer)
 }
 
+/// True if a datagram on the media port is STUN's, by its first byte (RFC 7983, 7).
+pub fn is_stun(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| *first < 4)
+}
+
 /// The attributes of a well-formed Binding request header (RFC 8489, 5).
 fn attributes_of_request(datagram: &[u8]) -> Option<&[u8]> {
     if datagram.len() > REQUEST_LIMIT {
@@ -181,6 +186,14 @@ mod tests {
 
     fn v4() -> SocketAddr {
         "192.0.2.1:32853".parse().unwrap()
+    }
+
+    #[test]
+    fn the_first_byte_tells_stun_from_dtls_and_rtp() {
+        assert!(is_stun(&[0, 1]) && is_stun(&[1, 1]));
+        for other in [&[][..], &[22, 254], &[128, 102]] {
+            assert!(!is_stun(other), "{other:?}");
+        }
     }
 
     #[test]
