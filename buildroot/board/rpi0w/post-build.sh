@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Buildroot runs this on the root file system ($1) before the images are made of it.
+set -euo pipefail
+
+main() {
+  target=$1
+  only_own_init_scripts
+  boot_files
+  places_to_write
+  leave_out
+  modules_in_order
+}
+
+# overlay/ is the whole of it; a package's script would start a second of something.
+only_own_init_scripts() {
+  find "$target/etc/init.d" -mindepth 1 ! -name rcS ! -name rcK -delete
+  rm -rf "$target/etc/network" "$target/etc/profile.d"
+}
+
+# The kernel and its descriptions belong to the slot: U-Boot loads them from there.
+boot_files() {
+  local each
+  for each in zImage bcm2835-rpi-zero-w.dtb bcm2835-rpi-zero.dtb; do
+    install -D -m 644 "$BINARIES_DIR/$each" "$target/boot/$each"
+  done
+}
+
+# The root file system is read-only: what changes lies in RAM or on /data.
+places_to_write() {
+  ln -sfn /run/resolv.conf "$target/etc/resolv.conf"
+  rm -rf "$target/var/"{run,lock,tmp,log,cache,spool,lib}
+  ln -sfn /run "$target/var/run"
+  ln -sfn /run "$target/var/lock"
+  ln -sfn /tmp "$target/var/tmp"
+  ln -sfn /tmp "$target/var/log"
+  mkdir -p "$target"/{run,tmp,mnt,data,proc,sys,dev}
+  # U-Boot's environment, for who ends a trial: two copies outside any file system.
+  printf '%s\n' '/dev/mmcblk0 0x400000 0x4000' '/dev/mmcblk0 0x800000 0x4000' >"$target/etc/fw_env.config"
+}
+
+# Firmware of other boards' chips; what only a build machine reads.
+leave_out() {
+  local firmware=$target/lib/firmware
+  find "$firmware" -type f -o -type l | grep -v -e '/regulatory\.db' -e 43430 |
+    while read -r file; do rm "$file"; done
+  find "$firmware" -xtype l -delete
+  find "$firmware" -type d -empty -delete
+  rm -rf "$target/media" "$target/opt" "$target/usr/share/"{man,doc,bash-completion,locale} \
+    "$target/etc/"{issue,profile,mtab,protocols,services,nsswitch.conf}
+  find "$target" -name .keep -delete
+}
+
+# Modules that start-up loads by name have their list beside them.
+modules_in_order() {
+  find "$target/lib/modules" -maxdepth 2 \( -name build -o -name source \) -delete
+}
+
+main "$@"
