@@ -13,9 +13,6 @@ E2FSPROGS_OVERRIDE_SRCDIR = $(MIMAMORI_OFFLINE)/src/e2fsprogs
 RPI_FIRMWARE_OVERRIDE_SRCDIR = $(MIMAMORI_OFFLINE)/rpi-firmware
 BRCMFMAC_SDIO_FIRMWARE_RPI_OVERRIDE_SRCDIR = $(MIMAMORI_OFFLINE)/wifi-firmware
 WIRELESS_REGDB_OVERRIDE_SRCDIR = $(MIMAMORI_OFFLINE)/regdb
-MUSL_COMPAT_HEADERS_OVERRIDE_SRCDIR = $(MIMAMORI_OFFLINE)/musl-compat-headers
-# This one has no version, so no tarball: it would have both.
-override MUSL_COMPAT_HEADERS_SOURCE =
 override BUSYBOX_LICENSE_FILES =
 override WPA_SUPPLICANT_LICENSE_FILES =
 override HOSTAPD_LICENSE_FILES =
@@ -25,11 +22,18 @@ override E2FSPROGS_LICENSE_FILES =
 override RPI_FIRMWARE_LICENSE_FILES =
 override BRCMFMAC_SDIO_FIRMWARE_RPI_LICENSE_FILES =
 override WIRELESS_REGDB_LICENSE_FILES =
+
+# A header of the BSD world that musl leaves out: from this machine's C library.
 override MUSL_COMPAT_HEADERS_LICENSE_FILES =
+override MUSL_COMPAT_HEADERS_EXTRA_DOWNLOADS =
+override define MUSL_COMPAT_HEADERS_EXTRACT_CMDS
+	$(INSTALL) -m 0644 -D $(MIMAMORI_OFFLINE)/musl-compat-headers/queue.h $(@D)/queue.h
+	$(INSTALL) -m 0644 -D $(MUSL_COMPAT_HEADERS_PKGDIR)/cdefs.h $(@D)/cdefs.h
+endef
 
 # Debian's sources have their configure scripts ready.
 override UTIL_LINUX_AUTORECONF = NO
-override UTIL_LINUX_GETTEXTIZE = NO
+override UTIL_LINUX_AUTOPOINT = NO
 
 # Programs of this machine instead of ones that are built. "override" keeps what
 # the package's own makefile, read later, says from having an effect.

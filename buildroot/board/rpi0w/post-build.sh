@@ -45,7 +45,7 @@ leave_out() {
     while read -r file; do rm "$file"; done
   find "$firmware" -xtype l -delete
   find "$firmware" -type d -empty -delete
-  rm -rf "$target/media" "$target/opt" "$target/usr/share/"{man,doc,bash-completion,locale} \
+  rm -rf "${target:?}/"{media,opt} "$target/usr/share/"{man,doc,bash-completion,locale} \
     "$target/etc/"{issue,profile,mtab,protocols,services,nsswitch.conf}
   find "$target" -name .keep -delete
 }
