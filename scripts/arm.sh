@@ -1,6 +1,6 @@
 # For the scripts beside it, by `source` from the repository's root: how to build for
 # the Zero's core (ARM1176: ARMv6, VFPv2) with the host's own means.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 TARGET=arm-unknown-linux-musleabihf
 ZIG_VERSION=0.17.1
@@ -18,6 +18,7 @@ use_host() {
   has_libclang || die "libclang is missing: apt-get install libclang-dev"
   export ZIG ZIG_GLOBAL_CACHE_DIR=$PWD/target/arm/zig-cache
   export CARGO_TARGET_ARM_UNKNOWN_LINUX_MUSLEABIHF_LINKER=$PWD/arm/zig-cc
+  export CC_arm_unknown_linux_musleabihf=$PWD/arm/zig-cc AR_arm_unknown_linux_musleabihf=$PWD/arm/zig-ar
   # The C library is zig's, whichever std it is.
   export CARGO_TARGET_ARM_UNKNOWN_LINUX_MUSLEABIHF_RUSTFLAGS="$CODE_FLAGS -C link-self-contained=no"
   BINDGEN_EXTRA_CLANG_ARGS_arm_unknown_linux_musleabihf=$(header_flags)
@@ -66,7 +67,7 @@ header_flags() {
   local lib
   lib=$(dirname "$(realpath "$ZIG")")/lib/libc/include
   [[ -d $lib ]] || die "$ZIG has no headers beside it: run scripts/build --setup"
-  echo "--target=arm-linux-gnueabihf -mcpu=arm1176jzf-s -nostdlibinc '-I$PWD/arm/include'" \
+  echo "--target=arm-linux-gnueabihf -mcpu=arm1176jzf-s -nostdlibinc" \
     "'-isystem$lib/arm-linux-musl' '-isystem$lib/generic-musl'" \
     "'-isystem$lib/arm-linux-any' '-isystem$lib/any-linux-any'"
 }
