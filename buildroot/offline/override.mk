@@ -33,6 +33,9 @@ endef
 
 # Debian's sources have their configure scripts ready.
 override UTIL_LINUX_AUTORECONF = NO
+override E2FSPROGS_AUTORECONF = NO
+override E2FSPROGS_AUTOPOINT = NO
+override LIBNL_AUTORECONF = NO
 override UTIL_LINUX_AUTOPOINT = NO
 
 # Programs of this machine instead of ones that are built. "override" keeps what
