@@ -46,6 +46,9 @@ fi
 setenv tree bcm2835-rpi-zero-w.dtb
 if test "${board_rev}" = 0x9; then setenv tree bcm2835-rpi-zero.dtb; fi
 
+# The chip makes good random numbers; kernels before 6.2 wait for others all the same.
+setenv random rng_core.default_quality=1000
+
 # Starts slot ${use}; comes back only if there is nothing that can be started.
 setenv start '
   setenv part 2; if test ${use} = B; then setenv part 3; fi;
@@ -55,7 +58,7 @@ setenv start '
     fdt resize 2000;
     fdt set /aliases mmc0 /soc/mmc@7e202000;
     fdt set /aliases mmc1 /soc/mmc@7e300000;
-    setenv bootargs console=ttyS1,115200 quiet root=PARTUUID=6d696d61-0${part} rootfstype=squashfs ro rootwait mimamori.slot=${use} mimamori.try=${try} mimamori.tries=${tries} mimamori.failed=${failed} ${words};
+    setenv bootargs console=ttyS1,115200 quiet ${random} root=PARTUUID=6d696d61-0${part} rootfstype=squashfs ro rootwait mimamori.slot=${use} mimamori.try=${try} mimamori.tries=${tries} mimamori.failed=${failed} ${words};
     bootz ${kernel_addr_r} - ${fdt_addr_r};
   fi'
 run start
