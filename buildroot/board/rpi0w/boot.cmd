@@ -12,11 +12,13 @@
 setenv given; setenv words; setenv board
 if fdt addr ${fdt_addr}; then fdt get value given /chosen bootargs; fi
 setexpr words sub ".*(mimamori.board=.*)" "\\1" "${given}"
-setexpr board sub "mimamori.board=([a-z]*).*" "\\1" "${words}"
 
 # On the real board the watchdog runs from here on: 15 seconds for each step until
 # the kernel takes over. Emulators have no such timer and would reset at once.
-if test "${board}" = zero; then mw.l 20100024 5a0f0000; mw.l 2010001c 5a000122; fi
+if setexpr board sub "mimamori.board=zero" "zero" "${words}"; then
+  mw.l 20100024 5a0f0000
+  mw.l 2010001c 5a000122
+fi
 
 setenv use A
 if test "${slot}" = B; then setenv use B; fi
