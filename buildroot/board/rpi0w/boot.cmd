@@ -51,6 +51,18 @@ if test "${board_rev}" = 0x9; then setenv tree bcm2835-rpi-zero.dtb; fi
 # The chip makes good random numbers; kernels before 6.2 wait for others all the same.
 setenv random rng_core.default_quality=1000
 
+# The card is mmcblk0, whatever else is found first. And 256 KiB of memory that a
+# restart does not wipe hold the kernel's last words.
+setenv oops /reserved-memory/ramoops@10000000
+setenv describe '
+  fdt set /aliases mmc0 /soc/mmc@7e202000;
+  fdt set /aliases mmc1 /soc/mmc@7e300000;
+  fdt mknode /reserved-memory ramoops@10000000;
+  fdt set ${oops} compatible ramoops;
+  fdt set ${oops} reg <0x10000000 0x40000>;
+  fdt set ${oops} record-size <0x10000>;
+  fdt set ${oops} console-size <0x20000>'
+
 # Starts slot ${use}; comes back only if there is nothing that can be started.
 setenv start '
   setenv part 2; if test ${use} = B; then setenv part 3; fi;
@@ -58,8 +70,7 @@ setenv start '
   if load mmc 0:${part} ${kernel_addr_r} boot/zImage && load mmc 0:${part} ${fdt_addr_r} boot/${tree}; then
     fdt addr ${fdt_addr_r};
     fdt resize 2000;
-    fdt set /aliases mmc0 /soc/mmc@7e202000;
-    fdt set /aliases mmc1 /soc/mmc@7e300000;
+    run describe;
     setenv bootargs console=ttyS1,115200 quiet ${random} root=PARTUUID=6d696d61-0${part} rootfstype=squashfs ro rootwait mimamori.slot=${use} mimamori.try=${try} mimamori.tries=${tries} mimamori.failed=${failed} ${words};
     bootz ${kernel_addr_r} - ${fdt_addr_r};
   fi'
