@@ -8,7 +8,7 @@ main() {
   boot_files
   places_to_write
   leave_out
-  modules_in_order
+  no_links_outside
 }
 
 # overlay/ is the whole of it; a package's script would start a second of something.
@@ -50,8 +50,8 @@ leave_out() {
   find "$target" -name .keep -delete
 }
 
-# Modules that start-up loads by name have their list beside them.
-modules_in_order() {
+# Links into the folder of this build.
+no_links_outside() {
   find "$target/lib/modules" -maxdepth 2 \( -name build -o -name source \) -delete
 }
 
