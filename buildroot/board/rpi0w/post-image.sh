@@ -59,7 +59,7 @@ boot_partition() {
 data_partition() {
   rm -f data.ext4
   E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -L data -U "$DATA_ID" \
-    -E "hash_seed=$DATA_ID,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0" -m 0 data.ext4 "${DATA_MIB}M"
+    -E "hash_seed=$DATA_ID,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0" -m 0 data.ext4 "${DATA_MIB}M" >/dev/null
 }
 
 card() {
