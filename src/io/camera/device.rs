@@ -288,7 +288,9 @@ pub(super) fn monotonic_now() -> Duration {
 /// `struct v4l2_buffer` with 64-bit time, as the kernel defines it since 5.6 for
 /// every architecture (include/uapi/linux/videodev2.h). Written out here because
 /// on 32-bit ARM the bindings' layout, and with it the ioctl numbers, depends on
-/// the C library whose headers they were made from.
+/// the C library whose headers they were made from. Kernels from 5.6 on take this
+/// layout, and the old one with 32-bit time if they were built to; older kernels
+/// answer ENOTTY.
 #[repr(C)]
 struct RawBuffer {
     index: u32,
@@ -429,6 +431,30 @@ mod tests {
         assert_eq!(offset, std::mem::offset_of!(sys::v4l2_buffer, m));
         let length = std::mem::offset_of!(RawBuffer, length);
         assert_eq!(length, std::mem::offset_of!(sys::v4l2_buffer, length));
+    }
+
+    /// The kernel finds a request by its number, and the number holds the size: one
+    /// made from another machine's headers is refused.
+    #[test]
+    fn requests_have_the_numbers_of_the_kernel() {
+        let arm = cfg!(target_arch = "arm");
+        let expect = |request: vidioc::_IOC_TYPE, on_arm: u32, on_64_bits: u32| {
+            let expected = if arm { on_arm } else { on_64_bits };
+            assert_eq!(request as u32, expected, "{:#x}", request as u32);
+        };
+        // 80 bytes with 64-bit time; 68 (0x44) would be the one with 32 bits.
+        expect(QUERYBUF, 0xc050_5609, 0xc058_5609);
+        expect(QBUF, 0xc050_560f, 0xc058_560f);
+        expect(DQBUF, 0xc050_5611, 0xc058_5611);
+        expect(vidioc::VIDIOC_QUERYCAP, 0x8068_5600, 0x8068_5600);
+        expect(vidioc::VIDIOC_ENUM_FMT, 0xc040_5602, 0xc040_5602);
+        expect(vidioc::VIDIOC_S_FMT, 0xc0cc_5605, 0xc0d0_5605);
+        expect(vidioc::VIDIOC_REQBUFS, 0xc014_5608, 0xc014_5608);
+        expect(vidioc::VIDIOC_STREAMON, 0x4004_5612, 0x4004_5612);
+        expect(vidioc::VIDIOC_STREAMOFF, 0x4004_5613, 0x4004_5613);
+        expect(vidioc::VIDIOC_S_PARM, 0xc0cc_5616, 0xc0cc_5616);
+        expect(vidioc::VIDIOC_S_CTRL, 0xc008_561c, 0xc008_561c);
+        expect(vidioc::VIDIOC_QUERYCTRL, 0xc044_5624, 0xc044_5624);
     }
 
     #[test]
