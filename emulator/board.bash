@@ -1,0 +1,125 @@
+# What the emulated board is made of, by `source`: Debian's kernel, the stand-in
+# camera built for it, a film for it, and the SD card. Steps leave what they have
+# found out in files of the folder $work, because each runs in a shell of its own.
+# shellcheck shell=bash disable=SC2154
+
+CROSS=arm-linux-gnueabi-
+CROSS_CC=arm-linux-gnueabi-gcc-12
+# What the Zero's own kernel will have built in. crc32c is ext4's, by name only.
+MODULES=crc32c_generic,ext4,squashfs,vfat,nls_cp437,nls_ascii,cdc_ether
+FILM_WIDTH=1280
+FILM_HEIGHT=720
+FILM_SECONDS=20
+FILM_BITRATE=1500k
+# The card's partitions in MiB: FAT, slots A and B, data. QEMU wants a power of two.
+CARD_SIZE=256
+CARD_PARTITIONS=(64 48 48 95)
+
+# The newest kernel for the Zero that the index has.
+fetch_packages() {
+  local kernel common kbuild debian_files
+  debian_set_up
+  debian_update
+  kernel=$(debian_dependency linux-image-rpi:armel linux-image-)
+  [[ -n $kernel ]] || die "Debian's index has no kernel for the Zero (linux-image-rpi, armel)"
+  kernel=${kernel#linux-image-}
+  common=$(debian_dependency "linux-headers-$kernel:armel" linux-headers-)
+  kbuild=$(debian_dependency "linux-headers-$kernel:armel" linux-kbuild-)
+  echo "  Debian's kernel $kernel"
+  echo "$kernel" >"$work/kernel-version"
+  debian_fetch "linux-image-$kernel:armel" "linux-headers-$kernel:armel" "$common" \
+    "$kbuild:$(dpkg --print-architecture)" busybox-static:armel
+  printf '%s\n' "${debian_files[@]}" >"$work/packages"
+}
+
+unpack_packages() {
+  local file
+  mkdir -p "$work/debian"
+  while read -r file; do dpkg-deb -x "$file" "$work/debian"; done <"$work/packages"
+}
+
+# A kernel module for the board, with the machine's own tools of the kernel's build.
+build_camera() {
+  local kernel source=$work/debian/usr/src log=$work/camera.log
+  kernel=$(<"$work/kernel-version")
+  cp -r emulator/camera "$work/camera"
+  # Debian's file names the place where the package would have been installed.
+  sed -i "s|/usr/src/|$source/|" "$source/linux-headers-$kernel/Makefile"
+  make -C "$source/linux-headers-$kernel" ARCH=arm CROSS_COMPILE=$CROSS CC=$CROSS_CC \
+    M="$work/camera" modules >"$log" 2>&1 || { cat "$log" >&2; die "the stand-in camera does not build"; }
+  "${CROSS}strip" -g "$work/camera/stand_in_camera.ko"
+}
+
+# One slice per picture and a keyframe every two seconds, as the Pi's encoder gives.
+make_film() {
+  local size=${FILM_WIDTH}x$FILM_HEIGHT
+  ffmpeg -nostdin -v error -f lavfi -i "testsrc2=size=$size:rate=30:duration=$FILM_SECONDS" \
+    -pix_fmt yuv420p -c:v libx264 -profile:v baseline -level:v 3.1 -preset ultrafast \
+    -b:v $FILM_BITRATE -maxrate $FILM_BITRATE -bufsize $FILM_BITRATE \
+    -x264-params keyint=60:min-keyint=60:scenecut=0:slices=1:sliced-threads=0:aud=0 \
+    -f h264 -y "$work/film.h264"
+  emulator/film.py "$work/film.h264" $FILM_WIDTH $FILM_HEIGHT "$work/film"
+}
+
+make_initramfs() {
+  local kernel
+  kernel=$(<"$work/kernel-version")
+  emulator/initramfs.py "$work/initramfs" --kernel "$work/debian/lib/modules/$kernel" \
+    --modules $MODULES emulator/guest/init=init emulator/guest/shell=shell \
+    "$work/debian/bin/busybox=bin/busybox" "$work/film=film" \
+    "$work/camera/stand_in_camera.ko=stand_in_camera.ko"
+}
+
+# The product's own root file system, with Debian's BusyBox in place of Buildroot's.
+make_root() {
+  local root=$work/root busybox=$work/debian/bin/busybox path
+  mkdir -p "$root"
+  cp -a overlay/. "$root"
+  find "$root" -name .keep -delete
+  mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,dev,proc,sys,run,tmp,mnt,lib}
+  install -m 755 "$busybox" "$root/bin/busybox"
+  for path in $(qemu-arm "$busybox" --list-full); do
+    [[ -e $root/$path ]] || ln -s /bin/busybox "$root/$path"
+  done
+  install -m 755 "$(<"$work/program")" "$root/usr/bin/mimamori"
+  mksquashfs "$root" "$work/slot" -all-root -noappend -quiet -no-progress \
+    -p "/etc/shadow m 600 0 0" >"$work/slot.log" 2>&1 || { cat "$work/slot.log" >&2; return 1; }
+}
+
+# The user's settings on the card: the delivered ones, and under which address the
+# forwarded port is reached.
+make_data() {
+  mkdir -p "$work/data"
+  {
+    cat overlay/etc/mimamori.toml
+    echo "announce = [\"$address:$port\"]"
+  } >"$work/data/mimamori.toml"
+  qemu-arm -cpu arm1176 "$(<"$work/program")" --config "$work/data/mimamori.toml" --check-config >/dev/null ||
+    die "the program refuses overlay/etc/mimamori.toml"
+}
+
+make_card() {
+  local card=$work/card at=1 number=0 size
+  truncate -s "${CARD_SIZE}M" "$card"
+  for size in "${CARD_PARTITIONS[@]}"; do
+    echo "start=$((at * 2048)), size=$((size * 2048)), type=$( ((number == 0)) && echo c || echo 83)"
+    at=$((at + size))
+    number=$((number + 1))
+  done | sfdisk -q --label dos "$card"
+  mkfs.vfat -F 32 -n BOOT -C "$work/boot" $((CARD_PARTITIONS[0] * 1024)) >/dev/null
+  truncate -s "${CARD_PARTITIONS[3]}M" "$work/data.ext4"
+  mkfs.ext4 -q -F -L data -d "$work/data" "$work/data.ext4"
+  at=1
+  put "$work/boot" 0
+  put "$work/slot" 1
+  put "$work/slot" 2
+  put "$work/data.ext4" 3
+}
+
+# Writes a partition's content at its place; holes stay holes.
+put() {
+  local at=1 each
+  for each in "${CARD_PARTITIONS[@]:0:$2}"; do at=$((at + each)); done
+  (($(stat -c %s "$1") <= CARD_PARTITIONS[$2] * 1048576)) || die "$1 is too large for partition $(($2 + 1))"
+  dd if="$1" of="$work/card" bs=1M seek="$at" conv=notrunc,sparse status=none
+}

@@ -1,0 +1,86 @@
+# Debian packages for the board, by `source`: kept in a folder of the user's, with
+# apt settings of their own, so that the system's are neither used nor changed.
+# Nothing is installed. apt checks the index's signature; the packages are checked
+# against the index's sums, also those that are there already.
+# shellcheck shell=bash
+
+debian_folder=${XDG_CACHE_HOME:-$HOME/.cache}/mimamori/debian
+debian_mirror=${MIMAMORI_DEBIAN_MIRROR:-http://deb.debian.org}
+debian_keys=/usr/share/keyrings/debian-archive-keyring.gpg
+# So old may the index get, in minutes, before it is asked for again.
+DEBIAN_INDEX_AGE=1440
+
+debian_set_up() {
+  [[ -r $debian_keys ]] || die "Debian's keys are missing: apt-get install debian-archive-keyring"
+  mkdir -p "$debian_folder"/{lists/partial,packages} ||
+    die "$debian_folder can't be made; name another place with XDG_CACHE_HOME=FOLDER"
+  : >"$debian_folder/status"
+  cat >"$debian_folder/debian.sources" <<END
+Types: deb
+URIs: $debian_mirror/debian
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By: $debian_keys
+
+Types: deb
+URIs: $debian_mirror/debian-security
+Suites: bookworm-security
+Components: main
+Signed-By: $debian_keys
+END
+  debian_options=(
+    -o "Dir::State=$debian_folder" -o "Dir::State::status=$debian_folder/status"
+    -o "Dir::Cache=$debian_folder" -o "Dir::Etc::sourcelist=$debian_folder/debian.sources"
+    -o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=-
+    -o "APT::Architecture=$(dpkg --print-architecture)"
+    -o APT::Architectures::="$(dpkg --print-architecture)" -o APT::Architectures::=armel
+    -o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none
+    -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+    -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false
+  )
+}
+
+# An index of yesterday does, where the network is away.
+debian_update() {
+  local stamp=$debian_folder/updated log
+  [[ -z $(find "$stamp" -mmin -"$DEBIAN_INDEX_AGE" 2>/dev/null) ]] || return 0
+  if log=$(apt-get "${debian_options[@]}" update -q 2>&1) && ! grep -q '^[WE]: .*[Ff]ailed' <<<"$log"; then
+    touch "$stamp"
+  elif [[ -e $stamp ]]; then
+    echo "  $debian_mirror is not reached; going on with what is here since $(date -r "$stamp" +%F)"
+  else
+    printf '%s\n' "$log" >&2
+    die "$debian_mirror is not reached; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
+  fi
+}
+
+# The package that another one depends on, by the beginning of its name.
+debian_dependency() {
+  apt-cache "${debian_options[@]}" depends "$1" | sed -n "s/^ *Depends: \($2[^ :]*\).*/\1/p" | sort -V | tail -1
+}
+
+# Fetches packages, and sets debian_files to where they are.
+debian_fetch() {
+  local packages=$debian_folder/packages list uri file size sum missing=()
+  list=$(apt-get "${debian_options[@]}" download --print-uris "$@") ||
+    die "the index knows not all of: $*"
+  debian_files=()
+  while read -r uri file size sum; do
+    : "$uri" "$size"
+    debian_files+=("$packages/$file")
+    debian_intact "$packages/$file" "$sum" || missing+=("$file")
+  done <<<"$list"
+  ((${#missing[@]})) || return 0
+  echo "  fetching ${missing[*]}"
+  rm -f "${missing[@]/#/$packages/}"
+  (cd "$packages" && apt-get "${debian_options[@]}" download -q "$@" >/dev/null) ||
+    die "packages can't be fetched from $debian_mirror"
+  while read -r uri file size sum; do
+    debian_intact "$packages/$file" "$sum" || die "$packages/$file is not what the index says"
+  done <<<"$list"
+}
+
+# "SHA256:..." is what apt gives for every suite of today.
+debian_intact() {
+  [[ -f $1 && $2 == SHA256:* ]] && sha256sum --status --check - <<<"${2#SHA256:}  $1"
+}

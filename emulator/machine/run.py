@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Starts QEMU with a network card plugged into its USB port.
+
+    run.py COMMAND...
+
+In COMMAND, {usb} becomes the descriptor number for `-chardev socket,fd={usb}`,
+and {wire} the one for `-netdev socket,fd={wire}`. Ends with QEMU, with its code;
+QEMU ends with it, however it ends.
+"""
+import ctypes
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+
+from network_card import NetworkCard
+from wire import WireReader, wire_frame
+
+PR_SET_PDEATHSIG = 1
+
+
+class Link:
+    """One end of a socket pair that is written without waiting for the other."""
+
+    def __init__(self, selector, meet):
+        self.ours, self.theirs = socket.socketpair()
+        self.ours.setblocking(False)
+        self._selector = selector
+        self._waiting = bytearray()
+        self._meet = meet
+        selector.register(self.ours, selectors.EVENT_READ, self)
+
+    def send(self, data):
+        self._waiting += data
+        self._flush()
+
+    def _flush(self):
+        try:
+            while self._waiting:
+                del self._waiting[: self.ours.send(self._waiting)]
+        except BlockingIOError:
+            pass
+        writing = selectors.EVENT_WRITE if self._waiting else 0
+        self._selector.modify(self.ours, selectors.EVENT_READ | writing, self)
+
+    def serve(self, events):
+        """False if the other end has gone."""
+        if events & selectors.EVENT_WRITE:
+            self._flush()
+        if events & selectors.EVENT_READ:
+            data = self.ours.recv(1 << 18)
+            if not data:
+                return False
+            self._meet(data)
+        return True
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    selector = selectors.DefaultSelector()
+    reader = WireReader()
+    usb = Link(selector, lambda data: card.from_usb(data))
+    wire = Link(selector, lambda data: [card.from_wire(frame) for frame in reader.feed(data)])
+    qemu = start(sys.argv[1:], usb, wire)
+    signal.signal(signal.SIGTERM, lambda *_: qemu.terminate())
+    # A terminal's Ctrl-C is for the script above, which ends us in order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    card = NetworkCard(usb.send, lambda frame: wire.send(wire_frame(frame)))
+    try:
+        bridge(selector)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    finally:
+        code = qemu.wait()
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def start(command, usb, wire):
+    numbers = {"{usb}": usb.theirs.fileno(), "{wire}": wire.theirs.fileno()}
+    for name, number in numbers.items():
+        command = [word.replace(name, str(number)) for word in command]
+    libc = ctypes.CDLL(None)
+
+    def end_with_parent():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    try:
+        qemu = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            pass_fds=tuple(numbers.values()),
+            preexec_fn=end_with_parent,
+        )
+    except OSError as error:
+        sys.exit(f"{command[0]}: {error.strerror}")
+    usb.theirs.close()
+    wire.theirs.close()
+    return qemu
+
+
+def bridge(selector):
+    while True:
+        for key, events in selector.select():
+            if not key.data.serve(events):
+                return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+// The one emulated board: its page, its shell and its stand-in camera.
+
+import { until } from '../e2e/harness.mjs';
+import { Console } from './console.mjs';
+
+export const url = process.env.EMULATOR_URL;
+const PARAMETERS = '/sys/module/stand_in_camera/parameters';
+
+let shell;
+
+/** Runs a command as root on the board. */
+export async function run(command, limit) {
+  shell ??= await Console.open(process.env.EMULATOR_CONSOLE);
+  return shell.run(command, limit);
+}
+
+export function closeConsole() {
+  shell?.close();
+}
+
+/** Waits for the board's first answer over HTTP. */
+export async function answers(limit) {
+  await until('an answer over HTTP', limit, () => status().then(() => true, () => false));
+}
+
+/** Waits for the shell, and silences the kernel, which would talk into its answers. */
+export async function shellAnswers(limit) {
+  const end = Date.now() + limit;
+  for (;;) {
+    try {
+      return await run('dmesg -n 1', 3000);
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
+
+export async function status() {
+  const response = await fetch(`${url}/api/status`, { signal: AbortSignal.timeout(5000) });
+  return response.json();
+}
+
+/** Seconds that have passed on the board since its kernel began. */
+export async function guestTime() {
+  return Number((await run('cat /proc/uptime')).split(' ')[0]);
+}
+
+/** Turns a knob of the stand-in camera; see emulator/camera/main.c. */
+export async function turn(knob, value) {
+  await run(`echo ${value} >${PARAMETERS}/${knob}`);
+}
+
+/** What the stand-in camera was told by the program, and has given. */
+export async function cameraFacts() {
+  return JSON.parse(await run('cat /dev/film'));
+}
+
+/** Waits until the program says that of its camera. */
+export async function cameraIs(state, limit = 30_000) {
+  let last;
+  await until(`camera ${state}`, limit, async () => {
+    last = await status().catch((error) => ({ camera: { state: String(error) } }));
+    return last.camera.state === state;
+  }).catch((error) => Promise.reject(new Error(`${error.message}; ${JSON.stringify(last)}`)));
+  return last.camera;
+}
+
+/** The camera as it is in everyday life: plugged in and at work. */
+export async function everydayCamera() {
+  await turn('stall', 0);
+  await turn('jitter_ms', 0);
+  await turn('present', 1);
+  await cameraIs('running');
+}
