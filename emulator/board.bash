@@ -32,10 +32,18 @@ fetch_packages() {
   printf '%s\n' "${debian_files[@]}" >"$work/packages"
 }
 
+# Of 16,000 files, those that are needed.
 unpack_packages() {
-  local file
+  local file exclude=(
+    'kernel/sound' 'kernel/net' 'kernel/drivers/net/[a-ln-tv-z]*' 'kernel/drivers/[a-lo-tv-z]*'
+    'kernel/drivers/media/[d-lo-u]*'
+    'arch/[b-z]*' 'arch/al*' 'arch/arc' 'arch/arm64' 'include/config/[A-Z]*' 'usr/share'
+  )
+  exclude=("${exclude[@]/#/--exclude=*/}")
   mkdir -p "$work/debian"
-  while read -r file; do dpkg-deb -x "$file" "$work/debian"; done <"$work/packages"
+  while read -r file; do
+    dpkg-deb --fsys-tarfile "$file" | tar -x -C "$work/debian" --no-same-owner "${exclude[@]}"
+  done <"$work/packages"
 }
 
 # A kernel module for the board, with the machine's own tools of the kernel's build.
@@ -48,6 +56,7 @@ build_camera() {
   make -C "$source/linux-headers-$kernel" ARCH=arm CROSS_COMPILE=$CROSS CC=$CROSS_CC \
     M="$work/camera" modules >"$log" 2>&1 || { cat "$log" >&2; die "the stand-in camera does not build"; }
   "${CROSS}strip" -g "$work/camera/stand_in_camera.ko"
+  rm -rf "$work/debian/usr/src"
 }
 
 # One slice per picture and a keyframe every two seconds, as the Pi's encoder gives.
@@ -64,8 +73,8 @@ make_film() {
 make_initramfs() {
   local kernel
   kernel=$(<"$work/kernel-version")
-  emulator/initramfs.py "$work/initramfs" --kernel "$work/debian/lib/modules/$kernel" \
-    --modules $MODULES emulator/guest/init=init emulator/guest/shell=shell \
+  emulator/initramfs.py --kernel "$work/debian/lib/modules/$kernel" --modules $MODULES \
+    "$work/initramfs" emulator/guest/init=init emulator/guest/shell=shell \
     "$work/debian/bin/busybox=bin/busybox" "$work/film=film" \
     "$work/camera/stand_in_camera.ko=stand_in_camera.ko"
 }

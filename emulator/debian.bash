@@ -12,9 +12,9 @@ DEBIAN_INDEX_AGE=1440
 
 debian_set_up() {
   [[ -r $debian_keys ]] || die "Debian's keys are missing: apt-get install debian-archive-keyring"
-  mkdir -p "$debian_folder"/{lists/partial,packages} ||
+  mkdir -p "$debian_folder"/{lists/partial,packages,none} ||
     die "$debian_folder can't be made; name another place with XDG_CACHE_HOME=FOLDER"
-  : >"$debian_folder/status"
+  [[ -e $debian_folder/status ]] || : >"$debian_folder/status"
   cat >"$debian_folder/debian.sources" <<END
 Types: deb
 URIs: $debian_mirror/debian
@@ -30,8 +30,9 @@ Signed-By: $debian_keys
 END
   debian_options=(
     -o "Dir::State=$debian_folder" -o "Dir::State::status=$debian_folder/status"
-    -o "Dir::Cache=$debian_folder" -o "Dir::Etc::sourcelist=$debian_folder/debian.sources"
-    -o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=-
+    -o "Dir::Cache=$debian_folder" -o Dir::Cache::pkgcache=index.bin -o Dir::Cache::srcpkgcache=sources.bin
+    -o "Dir::Etc::sourcelist=$debian_folder/debian.sources"
+    -o "Dir::Etc::sourceparts=$debian_folder/none" -o "Dir::Etc::preferencesparts=$debian_folder/none"
     -o "APT::Architecture=$(dpkg --print-architecture)"
     -o APT::Architectures::="$(dpkg --print-architecture)" -o APT::Architectures::=armel
     -o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none
@@ -56,7 +57,7 @@ debian_update() {
 
 # The package that another one depends on, by the beginning of its name.
 debian_dependency() {
-  apt-cache "${debian_options[@]}" depends "$1" | sed -n "s/^ *Depends: \($2[^ :]*\).*/\1/p" | sort -V | tail -1
+  apt-cache "${debian_options[@]}" depends "$1" | sed -nE "s/^ +(Depends: <?)?($2[^ :>]*).*/\2/p" | sort -V | tail -1
 }
 
 # Fetches packages, and sets debian_files to where they are.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""initramfs.py OUT --kernel FOLDER --modules NAMES [SOURCE=TARGET ...]
+"""initramfs.py --kernel FOLDER --modules NAMES OUT [SOURCE=TARGET ...]
 
 An uncompressed initramfs: files, and the named modules of the kernel unpacked in
 FOLDER with all that they depend on; lib/modules/order lists them as they have to

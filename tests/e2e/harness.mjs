@@ -10,11 +10,11 @@ export function test(name, run, { limit = 60_000 } = {}) {
   tests.push({ name, run, limit, file });
 }
 
-/** Imports test files in order, so that each test knows the name of its own. */
-export async function load(names) {
+/** Imports test files of a folder in order, so that each test knows the name of its own. */
+export async function load(names, folder = import.meta.url) {
   for (const name of names) {
     file = name;
-    await import(`./${name}.mjs`);
+    await import(new URL(`${name}.mjs`, folder));
   }
 }
 

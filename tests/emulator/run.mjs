@@ -5,7 +5,7 @@ import { load, runAll } from '../e2e/harness.mjs';
 import { closeBrowser } from '../e2e/browser.mjs';
 import { closeConsole } from './board.mjs';
 
-await load(['boot', 'picture', 'camera', 'system']);
+await load(['boot', 'picture', 'camera', 'system'], import.meta.url);
 const good = await runAll(process.argv[2]);
 await closeBrowser();
 closeConsole();
