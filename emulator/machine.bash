@@ -5,16 +5,30 @@
 # guest's timers from being missed, without which it freezes now and then.
 MACHINE_CLOCK=shift=3,sleep=on,align=off
 # The power driver asks for hardware that QEMU does not have.
-# Without it, some drivers wait ten seconds for that one before they begin.
-MACHINE_WORDS="deferred_probe_timeout=1 initcall_blacklist=bcm2835_power_driver_init console=ttyS1,115200"
+# Debian's kernel tests its ciphers at each start, which takes eight seconds here.
+MACHINE_WORDS="cryptomgr.notests=1 initcall_blacklist=bcm2835_power_driver_init console=ttyS1,115200"
 
 # Starts it; $work/console is then its serial port, $work/console.log what came
 # from there, and machine_pid the process to wait for.
 machine_start() {
+  machine_on "$@" >"$work/machine.log" 2>&1 &
+  machine_pid=$!
+}
+
+# Until it is switched off. QEMU's USB does not survive a reset of the board (7.2):
+# a reboot becomes off and on again.
+machine_on() {
+  while :; do
+    machine_once "$@" || return
+    grep -aq 'reboot: Restarting system' "$work/console.log" || return 0
+  done
+}
+
+machine_once() {
   local kernel words
   kernel=$(<"$work/kernel-version")
   words="$MACHINE_WORDS rdinit=/init root=/dev/mmcblk0p2 panic=5 loglevel=5 $*"
-  emulator/machine/run.py qemu-system-arm -M raspi0 -icount "$MACHINE_CLOCK" \
+  emulator/machine/run.py qemu-system-arm -M raspi0 -icount "$MACHINE_CLOCK" -no-reboot \
     -nodefaults -display none -monitor none \
     -kernel "$work/debian/boot/vmlinuz-$kernel" \
     -dtb "$work/debian/usr/lib/linux-image-$kernel/bcm2835-rpi-zero-w.dtb" \
@@ -25,14 +39,13 @@ machine_start() {
     -netdev "user,id=host,ipv6=off,hostfwd=tcp:$address:$port-:8080,hostfwd=udp:$address:$port-:8080" \
     -netdev "socket,id=wire,fd={wire}" \
     -netdev hubport,id=left,hubid=0,netdev=host -netdev hubport,id=right,hubid=0,netdev=wire \
-    -chardev "socket,id=usb,fd={usb}" -device usb-redir,chardev=usb,bus=usb-bus.0,port=1 \
-    >"$work/machine.log" 2>&1 &
-  machine_pid=$!
+    -chardev "socket,id=usb,fd={usb}" -device usb-redir,chardev=usb,bus=usb-bus.0,port=1
 }
 
+# With all that it has started.
 machine_stop() {
   [[ -n ${machine_pid:-} ]] || return 0
-  kill -TERM "$machine_pid" 2>/dev/null || true
+  kill -TERM -- "-$machine_pid" 2>/dev/null || true
   wait "$machine_pid" 2>/dev/null || true
   machine_pid=
 }

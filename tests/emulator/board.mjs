@@ -10,7 +10,7 @@ let shell;
 
 /** Runs a command as root on the board. */
 export async function run(command, limit) {
-  shell ??= await Console.open(process.env.EMULATOR_CONSOLE);
+  if (!shell || shell.closed) shell = await Console.open(process.env.EMULATOR_CONSOLE);
   return shell.run(command, limit);
 }
 

@@ -9,12 +9,13 @@ export class Console {
   #rest = '';
   #waiting = new Map();
   #next = 1;
+  closed = false;
 
   static async open(path) {
     const opened = new Console();
     opened.#socket = connect(path);
     opened.#socket.setEncoding('latin1').on('data', (text) => opened.#hear(text));
-    opened.#socket.on('error', () => {});
+    opened.#socket.on('error', () => {}).on('close', () => { opened.closed = true; });
     await new Promise((resolve, reject) => opened.#socket.once('connect', resolve).once('error', reject));
     return opened;
   }

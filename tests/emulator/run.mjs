@@ -3,10 +3,12 @@
 
 import { load, runAll } from '../e2e/harness.mjs';
 import { closeBrowser } from '../e2e/browser.mjs';
-import { closeConsole } from './board.mjs';
+import { answers, closeConsole, shellAnswers } from './board.mjs';
 
 await load(['boot', 'picture', 'camera', 'system'], import.meta.url);
-const good = await runAll(process.argv[2]);
+const wanted = process.argv[2];
+if (wanted) await answers(240_000).then(() => shellAnswers(60_000));
+const good = await runAll(wanted);
 await closeBrowser();
 closeConsole();
 process.exit(good ? 0 : 1);
