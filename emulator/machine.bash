@@ -4,9 +4,11 @@
 # 8 ns for each instruction, which is slower than the Zero; counting them keeps the
 # guest's timers from being missed, without which it freezes now and then.
 MACHINE_CLOCK=shift=3,sleep=on,align=off
-# The power driver asks for hardware that QEMU does not have.
 # Debian's kernel tests its ciphers at each start, which takes eight seconds here.
-MACHINE_WORDS="cryptomgr.notests=1 initcall_blacklist=bcm2835_power_driver_init console=ttyS1,115200"
+# It does not trust the chip's random numbers by itself, as kernels from 6.2 on do.
+MACHINE_WORDS="cryptomgr.notests=1 rng_core.default_quality=1000"
+# The power driver asks for hardware that QEMU does not have.
+MACHINE_WORDS+=" initcall_blacklist=bcm2835_power_driver_init console=ttyS1,115200"
 
 # Starts it; $work/console is then its serial port, $work/console.log what came
 # from there, and machine_pid the process to wait for.
