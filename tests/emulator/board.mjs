@@ -1,6 +1,7 @@
 // The one emulated board: its page, its shell and its stand-in camera.
 
 import { until } from '../e2e/harness.mjs';
+import { textFor } from '../../web/text.js';
 import { Console } from './console.mjs';
 
 export const url = process.env.EMULATOR_URL;
@@ -63,6 +64,14 @@ export async function cameraIs(state, limit = 30_000) {
     return last.camera.state === state;
   }).catch((error) => Promise.reject(new Error(`${error.message}; ${JSON.stringify(last)}`)));
   return last.camera;
+}
+
+/** Waits until the page says that it is the camera that gives no picture; its words. */
+export async function saysLost(page) {
+  const text = () => page.textContent('#status-text');
+  await until('the page to say it', 20_000, async () => (await text()) === textFor('en').cameraLost)
+    .catch(async (error) => { throw new Error(`${error.message}; it says: ${await text()}`); });
+  return text();
 }
 
 /** The camera as it is in everyday life: plugged in and at work. */
