@@ -5,25 +5,42 @@
 # shellcheck shell=bash
 
 debian_folder=${XDG_CACHE_HOME:-$HOME/.cache}/mimamori/debian
-debian_mirror=${MIMAMORI_DEBIAN_MIRROR:-http://deb.debian.org}
 debian_keys=/usr/share/keyrings/debian-archive-keyring.gpg
 # So old may the index get, in minutes, before it is asked for again.
 DEBIAN_INDEX_AGE=1440
 
+# Where Debian 12 is fetched from: where this machine has it from itself.
+debian_site() {
+  local suite=$1 folder=$2 site
+  if [[ -n ${MIMAMORI_DEBIAN_MIRROR:-} ]]; then
+    echo "$MIMAMORI_DEBIAN_MIRROR/$folder"
+    return
+  fi
+  # shellcheck disable=SC2016 # these are apt's variables
+  site=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' |
+    awk -v suite="$suite" '$1 == suite { print $2; exit }')
+  [[ -n $site ]] ||
+    die "this machine knows no source of Debian 12: name a mirror with MIMAMORI_DEBIAN_MIRROR=URL, which has $folder/"
+  echo "$site"
+}
+
 debian_set_up() {
+  local main security
+  main=$(debian_site bookworm debian) || exit
+  security=$(debian_site bookworm-security debian-security) || exit
   [[ -r $debian_keys ]] || die "Debian's keys are missing: apt-get install debian-archive-keyring"
   mkdir -p "$debian_folder"/{lists/partial,packages,none} ||
     die "$debian_folder can't be made; name another place with XDG_CACHE_HOME=FOLDER"
   [[ -e $debian_folder/status ]] || : >"$debian_folder/status"
   cat >"$debian_folder/debian.sources" <<END
 Types: deb
-URIs: $debian_mirror/debian
+URIs: $main
 Suites: bookworm bookworm-updates
 Components: main
 Signed-By: $debian_keys
 
 Types: deb
-URIs: $debian_mirror/debian-security
+URIs: $security
 Suites: bookworm-security
 Components: main
 Signed-By: $debian_keys
@@ -48,10 +65,10 @@ debian_update() {
   if log=$(apt-get "${debian_options[@]}" update -q 2>&1) && ! grep -q '^[WE]: .*[Ff]ailed' <<<"$log"; then
     touch "$stamp"
   elif [[ -e $stamp ]]; then
-    echo "  $debian_mirror is not reached; going on with what is here since $(date -r "$stamp" +%F)"
+    echo "  Debian is not reached; going on with what is here since $(date -r "$stamp" +%F)"
   else
     printf '%s\n' "$log" >&2
-    die "$debian_mirror is not reached; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
+    die "Debian is not reached; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
   fi
 }
 
@@ -75,7 +92,7 @@ debian_fetch() {
   echo "  fetching ${missing[*]}"
   rm -f "${missing[@]/#/$packages/}"
   (cd "$packages" && apt-get "${debian_options[@]}" download -q "$@" >/dev/null) ||
-    die "packages can't be fetched from $debian_mirror"
+    die "packages can't be fetched; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
   while read -r uri file size sum; do
     debian_intact "$packages/$file" "$sum" || die "$packages/$file is not what the index says"
   done <<<"$list"
