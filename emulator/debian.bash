@@ -12,7 +12,7 @@ DEBIAN_INDEX_AGE=1440
 
 debian_set_up() {
   [[ -r $debian_keys ]] || die "Debian's keys are missing: apt-get install debian-archive-keyring"
-  mkdir -p "$debian_folder"/{lists/partial,packages,none} ||
+  mkdir -p "$debian_folder"/{lists/partial,packages,none} 2>/dev/null ||
     die "$debian_folder can't be made; name another place with XDG_CACHE_HOME=FOLDER"
   [[ -e $debian_folder/status ]] || : >"$debian_folder/status"
   cat >"$debian_folder/debian.sources" <<END
@@ -50,8 +50,8 @@ debian_update() {
   elif [[ -e $stamp ]]; then
     echo "  $debian_mirror is not reached; going on with what is here since $(date -r "$stamp" +%F)"
   else
-    printf '%s\n' "$log" >&2
-    die "$debian_mirror is not reached; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
+    log=$(grep -m 1 '^[WE]:' <<<"$log" || true)
+    die "Debian's index can't be had (${log#??}); name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
   fi
 }
 
@@ -74,8 +74,11 @@ debian_fetch() {
   ((${#missing[@]})) || return 0
   echo "  fetching ${missing[*]}"
   rm -f "${missing[@]/#/$packages/}"
-  (cd "$packages" && apt-get "${debian_options[@]}" download -q "$@" >/dev/null) ||
-    die "packages can't be fetched from $debian_mirror"
+  if ! (cd "$packages" && apt-get "${debian_options[@]}" download -q "$@" >/dev/null); then
+    # Perhaps the index is older than what the mirror has.
+    rm -f "$debian_folder/updated"
+    die "packages can't be fetched from $debian_mirror; try again"
+  fi
   while read -r uri file size sum; do
     debian_intact "$packages/$file" "$sum" || die "$packages/$file is not what the index says"
   done <<<"$list"
