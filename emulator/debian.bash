@@ -29,7 +29,7 @@ debian_set_up() {
   main=$(debian_site bookworm debian) || exit
   security=$(debian_site bookworm-security debian-security) || exit
   [[ -r $debian_keys ]] || die "Debian's keys are missing: apt-get install debian-archive-keyring"
-  mkdir -p "$debian_folder"/{lists/partial,packages,none} ||
+  mkdir -p "$debian_folder"/{lists/partial,packages,none} 2>/dev/null ||
     die "$debian_folder can't be made; name another place with XDG_CACHE_HOME=FOLDER"
   [[ -e $debian_folder/status ]] || : >"$debian_folder/status"
   cat >"$debian_folder/debian.sources" <<END
@@ -67,8 +67,8 @@ debian_update() {
   elif [[ -e $stamp ]]; then
     echo "  Debian is not reached; going on with what is here since $(date -r "$stamp" +%F)"
   else
-    printf '%s\n' "$log" >&2
-    die "Debian is not reached; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
+    log=$(grep -m 1 '^[WE]:' <<<"$log" || true)
+    die "Debian's index can't be had (${log#??}); name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
   fi
 }
 
@@ -91,8 +91,11 @@ debian_fetch() {
   ((${#missing[@]})) || return 0
   echo "  fetching ${missing[*]}"
   rm -f "${missing[@]/#/$packages/}"
-  (cd "$packages" && apt-get "${debian_options[@]}" download -q "$@" >/dev/null) ||
-    die "packages can't be fetched; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
+  if ! (cd "$packages" && apt-get "${debian_options[@]}" download -q "$@" >/dev/null); then
+    # Perhaps the index is older than what the mirror has.
+    rm -f "$debian_folder/updated"
+    die "packages can't be fetched; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL; try again"
+  fi
   while read -r uri file size sum; do
     debian_intact "$packages/$file" "$sum" || die "$packages/$file is not what the index says"
   done <<<"$list"
