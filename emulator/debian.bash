@@ -68,13 +68,15 @@ debian_update() {
     echo "  Debian is not reached; going on with what is here since $(date -r "$stamp" +%F)"
   else
     log=$(grep -m 1 '^[WE]:' <<<"$log" || true)
-    die "Debian's index can't be had (${log#??}); name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
+    die "Debian's index can't be had (${log#?: }); name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
   fi
 }
 
-# The package that another one depends on, by the beginning of its name.
+# The package that another one depends on, by the beginning of its name; nothing if
+# the index has none.
 debian_dependency() {
-  apt-cache "${debian_options[@]}" depends "$1" | sed -nE "s/^ +(Depends: <?)?($2[^ :>]*).*/\2/p" | sort -V | tail -1
+  { apt-cache "${debian_options[@]}" depends "$1" 2>/dev/null || true; } |
+    sed -nE "s/^ +(Depends: <?)?($2[^ :>]*).*/\2/p" | sort -V | tail -1
 }
 
 # Fetches packages, and sets debian_files to where they are.
