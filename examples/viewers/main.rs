@@ -1,6 +1,6 @@
 //! A crowd of browsers made of str0m, for measuring a camera: each joins by WHEP,
-//! receives the video over real UDP sockets, and reports as Chromium does (transport
-//! feedback, receiver reports). DTLS 1.3 and, as with Chromium, AES-CM for SRTP.
+//! receives the video over real UDP sockets, and reports as Chromium does (bandwidth
+//! estimates, receiver reports). DTLS 1.3 and, as with Chromium, AES-CM for SRTP.
 //!
 //!     cargo run --example viewers -- 127.0.0.1:8080
 //!
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
+use str0m::bwe::Bitrate;
 use str0m::change::SdpAnswer;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::media::{Direction, MediaKind};
@@ -27,6 +28,10 @@ use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 type Failure = Box<dyn Error + Send + Sync>;
+
+/// Chromium sends its estimate of the bandwidth about that often.
+const ESTIMATES: Duration = Duration::from_millis(220);
+const ESTIMATE: Bitrate = Bitrate::mbps(3);
 
 /// Longest time from the request to the first picture.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -136,6 +141,7 @@ fn watch(
     let here = socket.local_addr()?;
     let mut buffer = vec![0; 2000];
     let mut next_sequence = None;
+    let mut estimated = Instant::now();
     while rtc.is_alive() {
         let timeout = loop {
             match rtc.poll_output()? {
@@ -153,6 +159,13 @@ fn watch(
                     next_sequence = Some(expected.max(number + 1));
                     if packet.header.marker {
                         let _ = shown.send(());
+                    }
+                    if estimated.elapsed() > ESTIMATES {
+                        estimated = Instant::now();
+                        let mut api = rtc.direct_api();
+                        if let Some(stream) = api.stream_rx(&packet.header.ssrc) {
+                            stream.request_remb(ESTIMATE);
+                        }
                     }
                 }
                 Output::Event(_) => {}
