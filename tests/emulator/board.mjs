@@ -21,7 +21,9 @@ export function closeConsole() {
 
 /** Waits for the board's first answer over HTTP. */
 export async function answers(limit) {
-  await until('an answer over HTTP', limit, () => status().then(() => true, () => false));
+  // Short waits: what is sent before the board listens is sent again only after seconds.
+  const ask = () => fetch(url, { signal: AbortSignal.timeout(700) });
+  await until('an answer over HTTP', limit, () => ask().then(({ ok }) => ok, () => false));
 }
 
 /** Waits for the shell, and silences the kernel, which would talk into its answers. */
