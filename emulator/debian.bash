@@ -5,25 +5,42 @@
 # shellcheck shell=bash
 
 debian_folder=${XDG_CACHE_HOME:-$HOME/.cache}/mimamori/debian
-debian_mirror=${MIMAMORI_DEBIAN_MIRROR:-http://deb.debian.org}
 debian_keys=/usr/share/keyrings/debian-archive-keyring.gpg
 # So old may the index get, in minutes, before it is asked for again.
 DEBIAN_INDEX_AGE=1440
 
+# Where Debian 12 is fetched from: where this machine has it from itself.
+debian_site() {
+  local suite=$1 folder=$2 site
+  if [[ -n ${MIMAMORI_DEBIAN_MIRROR:-} ]]; then
+    echo "$MIMAMORI_DEBIAN_MIRROR/$folder"
+    return
+  fi
+  # shellcheck disable=SC2016 # these are apt's variables
+  site=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' |
+    awk -v suite="$suite" '$1 == suite { print $2; exit }')
+  [[ -n $site ]] ||
+    die "this machine knows no source of Debian 12: name a mirror with MIMAMORI_DEBIAN_MIRROR=URL, which has $folder/"
+  echo "$site"
+}
+
 debian_set_up() {
+  local main security
+  main=$(debian_site bookworm debian) || exit
+  security=$(debian_site bookworm-security debian-security) || exit
   [[ -r $debian_keys ]] || die "Debian's keys are missing: apt-get install debian-archive-keyring"
-  mkdir -p "$debian_folder"/{lists/partial,packages,none} ||
+  mkdir -p "$debian_folder"/{lists/partial,packages,none} 2>/dev/null ||
     die "$debian_folder can't be made; name another place with XDG_CACHE_HOME=FOLDER"
   [[ -e $debian_folder/status ]] || : >"$debian_folder/status"
   cat >"$debian_folder/debian.sources" <<END
 Types: deb
-URIs: $debian_mirror/debian
+URIs: $main
 Suites: bookworm bookworm-updates
 Components: main
 Signed-By: $debian_keys
 
 Types: deb
-URIs: $debian_mirror/debian-security
+URIs: $security
 Suites: bookworm-security
 Components: main
 Signed-By: $debian_keys
@@ -48,16 +65,18 @@ debian_update() {
   if log=$(apt-get "${debian_options[@]}" update -q 2>&1) && ! grep -q '^[WE]: .*[Ff]ailed' <<<"$log"; then
     touch "$stamp"
   elif [[ -e $stamp ]]; then
-    echo "  $debian_mirror is not reached; going on with what is here since $(date -r "$stamp" +%F)"
+    echo "  Debian is not reached; going on with what is here since $(date -r "$stamp" +%F)"
   else
-    printf '%s\n' "$log" >&2
-    die "$debian_mirror is not reached; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
+    log=$(grep -m 1 '^[WE]:' <<<"$log" || true)
+    die "Debian's index can't be had (${log#?: }); name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"
   fi
 }
 
-# The package that another one depends on, by the beginning of its name.
+# The package that another one depends on, by the beginning of its name; nothing if
+# the index has none.
 debian_dependency() {
-  apt-cache "${debian_options[@]}" depends "$1" | sed -nE "s/^ +(Depends: <?)?($2[^ :>]*).*/\2/p" | sort -V | tail -1
+  { apt-cache "${debian_options[@]}" depends "$1" 2>/dev/null || true; } |
+    sed -nE "s/^ +(Depends: <?)?($2[^ :>]*).*/\2/p" | sort -V | tail -1
 }
 
 # Fetches packages, and sets debian_files to where they are.
@@ -74,8 +93,11 @@ debian_fetch() {
   ((${#missing[@]})) || return 0
   echo "  fetching ${missing[*]}"
   rm -f "${missing[@]/#/$packages/}"
-  (cd "$packages" && apt-get "${debian_options[@]}" download -q "$@" >/dev/null) ||
-    die "packages can't be fetched from $debian_mirror"
+  if ! (cd "$packages" && apt-get "${debian_options[@]}" download -q "$@" >/dev/null); then
+    # Perhaps the index is older than what the mirror has.
+    rm -f "$debian_folder/updated"
+    die "packages can't be fetched; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL; try again"
+  fi
   while read -r uri file size sum; do
     debian_intact "$packages/$file" "$sum" || die "$packages/$file is not what the index says"
   done <<<"$list"

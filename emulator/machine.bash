@@ -47,8 +47,7 @@ machine_once() {
 # With all that it has started.
 machine_stop() {
   [[ -n ${machine_pid:-} ]] || return 0
-  kill -TERM -- "-$machine_pid" 2>/dev/null || true
-  wait "$machine_pid" 2>/dev/null || true
+  end_group "$machine_pid"
   machine_pid=
 }
 

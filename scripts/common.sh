@@ -8,3 +8,12 @@ PATH=$PATH:/usr/sbin:/sbin
 has_libclang() {
   [[ -n ${LIBCLANG_PATH:-} || $(ldconfig -p) =~ libclang(-[0-9.]+)?\.so ]]
 }
+
+# What scripts/emulate and scripts/test-arm run, each with its Debian package.
+# shellcheck disable=SC2034 # read by those that source this
+BOARD_TOOLS=(
+  qemu-system-arm:qemu-system-arm qemu-arm:qemu-user make:make
+  arm-linux-gnueabi-gcc-12:gcc-12-arm-linux-gnueabi arm-linux-gnueabi-strip:binutils-arm-linux-gnueabi
+  mksquashfs:squashfs-tools sfdisk:fdisk mkfs.vfat:dosfstools mkfs.ext4:e2fsprogs
+  ffmpeg:ffmpeg python3:python3 curl:curl
+)

@@ -15,7 +15,8 @@ import { fillIn, pickLanguage, textFor } from './text.js';
 import { cameraName, describe, knownMessage, saysFull } from './words.js';
 
 const TICK = 250; // ms
-const STATUS_EVERY = 2000; // ms, while the panel is open
+const SILENCE = 1000; // ms; a first picture takes less
+const STATUS_EVERY = 2000; // ms, while the panel is open or no picture comes
 const SLEPT = 5000; // ms that a tick may come late before the device must have slept
 
 const $ = (id) => document.getElementById(id);
@@ -213,7 +214,9 @@ function showStatus({ tone, text: words, detail, spoken, canRetry }) {
   if (spoken !== null) put($('announce'), spoken);
   $('snapshot').disabled = !video.videoWidth;
   // A picture that stands still must first be asked about, then explained.
-  if (machine.phase === 'stalled' && performance.now() - lastStatus >= STATUS_EVERY) refreshStatus();
+  const now = performance.now();
+  const silent = machine.view(now).silentFor >= SILENCE;
+  if (silent && now - lastStatus >= STATUS_EVERY) refreshStatus();
 }
 
 function showCamera() {

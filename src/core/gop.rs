@@ -49,17 +49,17 @@ impl Gop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::frame::Frame;
     use std::time::Instant;
 
     fn packets(keyframe: bool, bytes: usize) -> Rc<Packets> {
         #[allow(clippy::disallowed_methods)]
         let captured = Instant::now();
-        Rc::new(Packets {
-            payloads: vec![],
+        Rc::new(Packets::new(&Frame {
+            data: vec![0; bytes].into(),
             captured,
             keyframe,
-            bytes,
-        })
+        }))
     }
 
     #[test]

@@ -34,8 +34,9 @@ impl MediaStream {
     /// Queues one frame's packets.
     pub fn write(&mut self, stream: &mut StreamTx, packets: &Packets) {
         let timestamp = self.timestamp(packets.captured);
-        let last = packets.payloads.len().saturating_sub(1);
-        for (i, payload) in packets.payloads.iter().enumerate() {
+        let payloads = packets.payloads();
+        let last = payloads.len().saturating_sub(1);
+        for (i, payload) in payloads.iter().enumerate() {
             let sequence = SeqNo::from(self.next_sequence);
             self.next_sequence += 1;
             let packet = RtpWrite::new(

@@ -1,6 +1,7 @@
 // The one emulated board: its page, its shell and its stand-in camera.
 
 import { until } from '../e2e/harness.mjs';
+import { textFor } from '../../web/text.js';
 import { Console } from './console.mjs';
 
 export const url = process.env.EMULATOR_URL;
@@ -20,7 +21,9 @@ export function closeConsole() {
 
 /** Waits for the board's first answer over HTTP. */
 export async function answers(limit) {
-  await until('an answer over HTTP', limit, () => status().then(() => true, () => false));
+  // Short waits: what is sent before the board listens is sent again only after seconds.
+  const ask = () => fetch(url, { signal: AbortSignal.timeout(700) });
+  await until('an answer over HTTP', limit, () => ask().then(({ ok }) => ok, () => false));
 }
 
 /** Waits for the shell, and silences the kernel, which would talk into its answers. */
@@ -63,6 +66,14 @@ export async function cameraIs(state, limit = 30_000) {
     return last.camera.state === state;
   }).catch((error) => Promise.reject(new Error(`${error.message}; ${JSON.stringify(last)}`)));
   return last.camera;
+}
+
+/** Waits until the page says that it is the camera that gives no picture; its words. */
+export async function saysLost(page) {
+  const text = () => page.textContent('#status-text');
+  await until('the page to say it', 20_000, async () => (await text()) === textFor('en').cameraLost)
+    .catch(async (error) => { throw new Error(`${error.message}; it says: ${await text()}`); });
+  return text();
 }
 
 /** The camera as it is in everyday life: plugged in and at work. */

@@ -1,9 +1,9 @@
 // From power to the page.
 
 import assert from 'node:assert/strict';
-import { figure, test, until } from '../e2e/harness.mjs';
+import { figure, test } from '../e2e/harness.mjs';
 import { tab } from '../e2e/browser.mjs';
-import { answers, guestTime, run, shellAnswers, status, url } from './board.mjs';
+import { answers, guestTime, run, saysLost, shellAnswers, status, url } from './board.mjs';
 
 test('the board boots to its first answer over HTTP', async () => {
   const begin = performance.now();
@@ -24,8 +24,7 @@ test('without a camera, the status and the page say so', async (context) => {
   figure('version', version);
   const page = await tab(context);
   await page.goto(url);
-  const text = () => page.textContent('#status-text');
-  figure('the page says', await until('words in the page', 15_000, text));
+  figure('the page says', await saysLost(page));
 });
 
 /** What the system says of itself on its way up. */

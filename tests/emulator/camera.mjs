@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { watch } from '../e2e/browser.mjs';
 import { figure, test, until } from '../e2e/harness.mjs';
-import { cameraFacts, cameraIs, everydayCamera, run, turn, url } from './board.mjs';
+import { cameraFacts, cameraIs, everydayCamera, run, saysLost, turn, url } from './board.mjs';
 
 const board = { url };
 
@@ -13,7 +13,7 @@ test('a camera that stalls is noticed, and the page plays again when it goes on'
   const { problem } = await cameraIs('lost');
   figure('the status says', problem);
   assert.match(problem, /no picture any more/);
-  figure('the page says', await until('words in the page', 10_000, () => page.textContent('#status-text')));
+  figure('the page says', await saysLost(page));
   await turn('stall', 0);
   await cameraIs('running');
   await playsOn(page);

@@ -6,6 +6,12 @@ import { closeBrowser } from '../e2e/browser.mjs';
 import { answers, closeConsole, shellAnswers } from './board.mjs';
 
 await load(['boot', 'picture', 'camera', 'system'], import.meta.url);
+// Else the browser's driver would take the signal, close the browser and go on.
+process.once('SIGTERM', async () => {
+  await closeBrowser().catch(() => {});
+  process.exit(143);
+});
+
 const wanted = process.argv[2];
 if (wanted) await answers(240_000).then(() => shellAnswers(60_000));
 const good = await runAll(wanted);

@@ -1,5 +1,7 @@
 //! DTLS 1.2 and 1.3 by dimpl, with one validated configuration for all viewers.
 
+use super::keys::Keys;
+use dimpl::crypto::{NamedGroup, rust_crypto};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -42,7 +44,7 @@ impl DtlsProvider for Dtls {
 }
 
 /// Validating runs every cipher and curve once, so it is done once in all.
-fn config() -> Result<Arc<dimpl::Config>, CryptoError> {
+pub(super) fn config() -> Result<Arc<dimpl::Config>, CryptoError> {
     static CONFIG: OnceLock<Arc<dimpl::Config>> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
         return Ok(config.clone());
@@ -52,10 +54,24 @@ fn config() -> Result<Arc<dimpl::Config>, CryptoError> {
         .use_server_cookie(false)
         .flight_start_rto(FIRST_RETRY)
         .flight_retries(RETRIES)
+        .with_crypto_provider(provider())
         .mtu(str0m::DATAGRAM_MTU_TARGET)
         .build()
         .map_err(|error| CryptoError::Other(format!("DTLS configuration: {error}")))?;
     Ok(CONFIG.get_or_init(|| Arc::new(config)).clone())
+}
+
+/// RustCrypto's, with the key kept. Without the key exchange on P-384: no browser
+/// needs it, and it costs five times as much as the others.
+fn provider() -> dimpl::crypto::CryptoProvider {
+    let mut provider = rust_crypto::default_provider();
+    provider.key_provider = &Keys;
+    let groups = provider.kx_groups;
+    let cheap = groups
+        .iter()
+        .take_while(|group| group.name() != NamedGroup::Secp384r1);
+    provider.kx_groups = &groups[..cheap.count()];
+    provider
 }
 
 struct Instance(dimpl::Dtls);
@@ -105,5 +121,16 @@ impl DtlsInstance for Instance {
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
         self.0.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheap_groups_are_there_and_the_dear_one_is_not() {
+        let groups: Vec<_> = provider().kx_groups.iter().map(|kx| kx.name()).collect();
+        assert_eq!(groups, [NamedGroup::X25519, NamedGroup::Secp256r1]);
     }
 }

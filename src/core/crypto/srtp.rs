@@ -1,6 +1,6 @@
 //! SRTP ciphers (RFC 3711, RFC 7714) with their key schedules kept.
 
-use aes::cipher::{BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher};
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Aes256};
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::inout::InOutBuf;
@@ -39,7 +39,7 @@ impl SrtpProvider for Srtp {
 
 impl SupportedAes128CmSha1_80 for Srtp {
     fn create_cipher(&self, key: [u8; 16], _encrypt: bool) -> Box<dyn Aes128CmSha1_80Cipher> {
-        Box::new(CounterMode(Aes128::new(&key.into())))
+        Box::new(CounterMode::new(&key))
     }
 }
 
@@ -67,13 +67,36 @@ fn aes_block_len(_: &impl BlockCipherEncrypt) -> usize {
 }
 
 /// AES-128 in counter mode (RFC 3711, 4.1.1).
+#[cfg(target_arch = "arm")]
+struct CounterMode(super::aes_table::Aes128Table);
+
+#[cfg(target_arch = "arm")]
+impl CounterMode {
+    fn new(key: &[u8; 16]) -> Self {
+        CounterMode(super::aes_table::Aes128Table::new(key))
+    }
+
+    fn apply(&self, iv: &[u8; 16], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        self.0.apply_keystream(iv, input, output);
+        Ok(())
+    }
+}
+
+/// AES-128 in counter mode (RFC 3711, 4.1.1).
+#[cfg(not(target_arch = "arm"))]
 struct CounterMode(Aes128);
 
+#[cfg(not(target_arch = "arm"))]
 impl CounterMode {
+    fn new(key: &[u8; 16]) -> Self {
+        CounterMode(Aes128::new(key.into()))
+    }
+
     fn apply(&self, iv: &[u8; 16], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        use ctr::cipher::{InnerIvInit, StreamCipher, StreamCipherCoreWrapper};
         let keystream =
             ctr::CtrCore::<&Aes128, ctr::flavors::Ctr128BE>::inner_iv_init(&self.0, iv.into());
-        ctr::cipher::StreamCipherCoreWrapper::from_core(keystream)
+        StreamCipherCoreWrapper::from_core(keystream)
             .try_apply_keystream_inout(
                 InOutBuf::new(input, &mut output[..input.len()])
                     .map_err(|_| CryptoError::Other("SRTP buffer lengths differ".into()))?,
@@ -216,7 +239,7 @@ mod tests {
         let key = 0x2B7E151628AED2A6ABF7158809CF4F3Cu128.to_be_bytes();
         let iv = 0xF0F1F2F3F4F5F6F7F8F9FAFBFCFD0000u128.to_be_bytes();
         let mut out = [0; 32];
-        CounterMode(Aes128::new(&key.into()))
+        CounterMode::new(&key)
             .apply(&iv, &[0; 32], &mut out)
             .unwrap();
         assert_eq!(
