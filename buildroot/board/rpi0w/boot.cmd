@@ -44,9 +44,14 @@ if test -n "${try}"; then
   setenv fdt_addr ${kept}
 fi
 
-# The Zero's type, as the firmware knows it: 9 is without Wi-Fi.
+# The Zero's type, as the firmware knows it: 9 is without Wi-Fi. With Wi-Fi the better
+# one of the two UARTs belongs to Bluetooth, and the console is on the other.
 setenv tree bcm2835-rpi-zero-w.dtb
-if test "${board_rev}" = 0x9; then setenv tree bcm2835-rpi-zero.dtb; fi
+setenv uart ttyS1
+if test "${board_rev}" = 0x9; then
+  setenv tree bcm2835-rpi-zero.dtb
+  setenv uart ttyAMA0
+fi
 
 # The chip makes good random numbers; kernels before 6.2 wait for others all the same.
 setenv random rng_core.default_quality=1000
@@ -71,7 +76,7 @@ setenv start '
     fdt addr ${fdt_addr_r};
     fdt resize 2000;
     run describe;
-    setenv bootargs console=ttyS1,115200 quiet ${random} root=PARTUUID=6d696d61-0${part} rootfstype=squashfs ro rootwait mimamori.slot=${use} mimamori.try=${try} mimamori.tries=${tries} mimamori.failed=${failed} ${words};
+    setenv bootargs console=${uart},115200 quiet ${random} root=PARTUUID=6d696d61-0${part} rootfstype=squashfs ro rootwait mimamori.slot=${use} mimamori.try=${try} mimamori.tries=${tries} mimamori.failed=${failed} ${words};
     bootz ${kernel_addr_r} - ${fdt_addr_r};
   fi'
 run start
