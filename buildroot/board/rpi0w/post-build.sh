@@ -41,8 +41,8 @@ places_to_write() {
 # Firmware of other boards' chips; what only a build machine reads.
 leave_out() {
   local firmware=$target/lib/firmware
-  find "$firmware" -type f -o -type l | grep -v -e '/regulatory\.db' -e 43430 |
-    while read -r file; do rm "$file"; done
+  find "$firmware" ! -type d ! -name 'regulatory.db*' ! -name '*43430-sdio.bin' ! -name '*43430-sdio.clm_blob' \
+    ! -name '*43430-sdio.raspberrypi,model-zero-w.*' ! -name '*43430-sdio.txt' -delete
   find "$firmware" -xtype l -delete
   find "$firmware" -type d -empty -delete
   rm -rf "${target:?}/"{media,opt} "$target/usr/share/"{man,doc,bash-completion,locale} \
