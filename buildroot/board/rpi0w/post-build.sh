@@ -42,7 +42,7 @@ places_to_write() {
 leave_out() {
   local firmware=$target/lib/firmware
   find "$firmware" ! -type d ! -name 'regulatory.db*' ! -name '*43430-sdio.bin' ! -name '*43430-sdio.clm_blob' \
-    ! -name '*43430-sdio.raspberrypi,model-zero-w.*' ! -name '*43430-sdio.txt' -delete
+    ! -name '*43430-sdio.raspberrypi,*' ! -name '*43430-sdio.txt' -delete
   find "$firmware" -xtype l -delete
   find "$firmware" -type d -empty -delete
   rm -rf "${target:?}/"{media,opt} "$target/usr/share/"{man,doc,bash-completion,locale} \
