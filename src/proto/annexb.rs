@@ -254,18 +254,11 @@ impl Role {
 
 /// The index, `from` or later, of the 1 of the next `00 00 01`.
 ///
-/// Looks at every third byte only, as long as it is neither 0 nor 1: then no start
-/// code's last byte is among the next two either. A core without vector instructions
-/// gets through coded pictures three times as fast as with `memchr`.
+/// Searches for the 1: zeros are far more common in coded pictures.
 fn find_start_code(data: &[u8], from: usize) -> Option<usize> {
-    let mut at = from.max(2);
-    loop {
-        at += match data.get(at)? {
-            0 => 1,
-            1 if data[at - 1] == 0 && data[at - 2] == 0 => return Some(at),
-            _ => 3,
-        };
-    }
+    memchr::memchr_iter(1, data.get(from..)?)
+        .map(|at| from + at)
+        .find(|&one| one >= 2 && data[one - 1] == 0 && data[one - 2] == 0)
 }
 
 /// A zero in front of `00 00 01` belongs to the start code (B.1.1, zero_byte).
@@ -294,23 +287,6 @@ mod tests {
     const IDR_SECOND: &[u8] = &[0x65, 0x1f, 0x84];
     const P: &[u8] = &[0x41, 0x9a, 0x02];
     const P_SECOND: &[u8] = &[0x41, 0x3a, 0x02];
-
-    /// Every string of up to nine bytes out of 0, 1 and 2.
-    #[test]
-    fn the_search_for_start_codes_misses_none() {
-        for len in 0..=9 {
-            for number in 0..3usize.pow(len) {
-                let data: Vec<u8> = (0..len)
-                    .map(|i| (number / 3usize.pow(i) % 3) as u8)
-                    .collect();
-                for from in 0..=data.len() {
-                    let plain =
-                        (from.max(2)..data.len()).find(|at| data[at - 2..=*at] == [0, 0, 1]);
-                    assert_eq!(find_start_code(&data, from), plain, "{data:?} from {from}");
-                }
-            }
-        }
-    }
 
     fn long(nals: &[&[u8]]) -> Vec<u8> {
         nals.iter()

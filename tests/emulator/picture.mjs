@@ -60,11 +60,11 @@ test("frames carry the driver's time, not that of their arrival", async (context
 
 const ms = (ticks) => Math.round((ticks / RTP_CLOCK) * 10_000) / 10;
 
-/** Ten seconds of a call: frames per second of guest time, and no packet lost. */
+/** Ten seconds of a call, by the board's own clock: frames per second, and no packet lost. */
 async function playsWell(page) {
   await sleep(1000);
   const [before, workBefore, timeBefore, begin] = [await inbound(page), await workDone(), await guestTime(), performance.now()];
-  await sleep(10_000);
+  await boardSeconds(10);
   const [after, workAfter, timeAfter, end] = [await inbound(page), await workDone(), await guestTime(), performance.now()];
   const frames = after.framesDecoded - before.framesDecoded;
   const guest = timeAfter - timeBefore;
@@ -73,7 +73,12 @@ async function playsWell(page) {
   figure('the program took', `${Math.round(((workAfter - workBefore) / guest) * 100)} % of the emulated processor, which does 125 million instructions per second`);
   assert.equal(after.packetsLost, 0, 'packets lost');
   assert.ok(frames / guest > 27, `only ${frames} frames in ${guest} s of guest time`);
-  assert.ok(guest > 5, `the board stood still: ${guest} s`);
+}
+
+/** A busy host emulates slowly; a board that stands still runs into the test's limit. */
+async function boardSeconds(seconds) {
+  const end = (await guestTime()) + seconds;
+  while ((await guestTime()) < end) await sleep(500);
 }
 
 /** Seconds of processor time that the program has used, the kernel's on its behalf included. */
