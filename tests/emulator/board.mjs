@@ -71,7 +71,7 @@ export async function cameraIs(state, limit = 30_000) {
 /** Waits until the page says that it is the camera that gives no picture; its words. */
 export async function saysLost(page) {
   const text = () => page.textContent('#status-text');
-  await until('the page to say it', 20_000, async () => (await text()) === textFor('en').cameraLost)
+  await until('the page to say it', 60_000, async () => (await text()) === textFor('en').cameraLost)
     .catch(async (error) => { throw new Error(`${error.message}; it says: ${await text()}`); });
   return text();
 }
