@@ -23,7 +23,7 @@ pub struct Hub {
     whep: Whep,
     ice_servers: Vec<IceServer>,
     started: Instant,
-    /// Why the camera delivers nothing, for people.
+    /// Why the camera delivers nothing, or another one does, for people.
     problem: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl Hub {
     }
 
     pub fn handle_camera(&mut self, info: CameraInfo) {
-        self.problem = None;
+        self.problem.clone_from(&info.problem);
         self.stage.handle_camera(info);
     }
 

@@ -46,6 +46,8 @@ pub struct CameraInfo {
     pub keyframe_on_request: bool,
     /// True if the bitrate can be changed while streaming.
     pub bitrate_adjustable: bool,
+    /// Why it stands in for the camera that was wanted, for people.
+    pub problem: Option<String>,
 }
 
 /// What a camera hands to the event loop.

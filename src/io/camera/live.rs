@@ -210,6 +210,7 @@ fn restart(
         format,
         keyframe_on_request: true,
         bitrate_adjustable: true,
+        problem: None,
     };
     // If nobody hears it, the camera is gone, and the next order is to stop.
     let _ = events.blocking_send(Ok(CameraEvent::Started(info)));

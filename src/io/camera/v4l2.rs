@@ -108,6 +108,7 @@ pub(super) fn configure<D: Driver>(
             .range(sys::V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME)
             .is_some(),
         bitrate_adjustable: device.range(sys::V4L2_CID_MPEG_VIDEO_BITRATE).is_some(),
+        problem: None,
     };
     set_first_accepted(
         &mut device,

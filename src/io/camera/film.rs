@@ -1,4 +1,4 @@
-//! An Annex B file, played in real time and looped.
+//! An Annex B film, played in real time and looped: a file, or one that is built in.
 
 use crate::proto::annexb::{self, AccessUnits};
 use crate::proto::assembler::{Assembled, Assembler};
@@ -24,10 +24,22 @@ const SENSIBLE_FPS: std::ops::RangeInclusive<f32> = 1.0..=120.0;
 /// hurrying after it.
 const LATE: Duration = Duration::from_secs(1);
 
-/// A file being played.
-pub(super) struct FilePlayer {
-    path: PathBuf,
-    file: File,
+/// What is played.
+pub(super) enum Film {
+    File(PathBuf),
+    /// In the program itself: where no test picture can be encoded.
+    #[cfg_attr(feature = "test-camera", allow(dead_code))]
+    BuiltIn {
+        /// For people.
+        name: &'static str,
+        contents: &'static [u8],
+    },
+}
+
+/// A film being played.
+pub(super) struct FilmPlayer {
+    film: Film,
+    reader: Box<dyn Read>,
     buffer: Vec<u8>,
     units: AccessUnits,
     assembler: Assembler,
@@ -41,24 +53,22 @@ pub(super) struct FilePlayer {
     announced: bool,
 }
 
-impl FilePlayer {
-    /// Opens a file.
+impl FilmPlayer {
+    /// Opens a film.
     ///
     /// # Errors
-    /// With a text for people if it cannot be read, is no ordinary file or is empty.
-    pub fn open(path: &Path) -> Result<FilePlayer, String> {
-        let file = open(path)?;
-        Ok(FilePlayer {
-            path: path.to_owned(),
-            file,
+    /// With a text for people if a file cannot be read, is no ordinary one or is empty.
+    pub fn open(film: Film) -> Result<FilmPlayer, String> {
+        Ok(FilmPlayer {
+            reader: film.open()?,
             buffer: vec![0; READ_SIZE],
             units: AccessUnits::default(),
             assembler: Assembler::default(),
             barren: 0,
             shown_in_this_pass: false,
             info: CameraInfo {
-                kind: CameraKind::File,
-                name: path.display().to_string(),
+                kind: film.kind(),
+                name: film.name(),
                 format: VideoFormat {
                     width: 0,
                     height: 0,
@@ -66,7 +76,9 @@ impl FilePlayer {
                 },
                 keyframe_on_request: false,
                 bitrate_adjustable: false,
+                problem: None,
             },
+            film,
             pace: Pace::new(DEFAULT_FPS),
             next: None,
             announced: false,
@@ -110,7 +122,7 @@ impl FilePlayer {
             return Ok(());
         }
         let got = self
-            .file
+            .reader
             .read(&mut self.buffer)
             .map_err(|e| self.error(&e.to_string()))?;
         if got == 0 {
@@ -142,7 +154,7 @@ impl FilePlayer {
         if !self.shown_in_this_pass {
             return Err(self.error("no H.264 picture that can be decoded; is it Annex B?"));
         }
-        self.file = open(&self.path)?;
+        self.reader = self.film.open()?;
         self.units = AccessUnits::default();
         // The beginning does not refer to the end.
         self.assembler = Assembler::default();
@@ -175,7 +187,30 @@ impl FilePlayer {
     }
 
     fn error(&self, what: &str) -> String {
-        format!("{}: {what}", self.path.display())
+        format!("{}: {what}", self.film.name())
+    }
+}
+
+impl Film {
+    fn open(&self) -> Result<Box<dyn Read>, String> {
+        match self {
+            Film::File(path) => Ok(Box::new(open(path)?)),
+            Film::BuiltIn { contents, .. } => Ok(Box::new(*contents)),
+        }
+    }
+
+    fn kind(&self) -> CameraKind {
+        match self {
+            Film::File(_) => CameraKind::File,
+            Film::BuiltIn { .. } => CameraKind::Test,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Film::File(path) => path.display().to_string(),
+            Film::BuiltIn { name, .. } => (*name).into(),
+        }
     }
 }
 
