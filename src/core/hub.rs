@@ -56,6 +56,11 @@ impl Hub {
         self.stage.handle_camera_lost();
     }
 
+    /// Nobody watches, and the camera has passed over so many frames.
+    pub fn handle_rest(&mut self, passed_over: u64) {
+        self.stage.handle_rest(passed_over);
+    }
+
     pub fn handle_frame(&mut self, now: Instant, frame: &Frame) {
         self.stage.handle_frame(now, frame);
         self.settle();

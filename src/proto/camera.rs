@@ -57,6 +57,9 @@ pub enum CameraEvent {
     Started(CameraInfo),
     /// The next picture.
     Frame(super::frame::Frame),
+    /// Nobody watches, and so many pictures were passed over unread since it was last
+    /// said. What was handed out before them is no beginning for anybody any more.
+    Resting(u64),
     /// It delivers nothing now; it keeps trying by itself. The text is for people.
     Lost(String),
 }

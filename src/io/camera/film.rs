@@ -51,6 +51,10 @@ pub(super) struct FilmPlayer {
     /// Read but not due yet.
     next: Option<Frame>,
     announced: bool,
+    /// There has been a frame: the stream's parameter sets are known.
+    shown: bool,
+    watched: bool,
+    resting: bool,
 }
 
 impl FilmPlayer {
@@ -82,11 +86,21 @@ impl FilmPlayer {
             pace: Pace::new(DEFAULT_FPS),
             next: None,
             announced: false,
+            shown: false,
+            watched: true,
+            resting: false,
         })
     }
 
     /// The next event, at its time. An error ends the playing. Cancel-safe.
     pub async fn next(&mut self) -> Result<CameraEvent, String> {
+        if self.shown && !self.watched {
+            if self.resting {
+                std::future::pending::<()>().await;
+            }
+            self.resting = true;
+            return Ok(CameraEvent::Resting(0));
+        }
         loop {
             match &self.next {
                 Some(frame) => {
@@ -100,6 +114,7 @@ impl FilmPlayer {
                     }
                     tokio::time::sleep_until(self.pace.due()).await;
                     if let Some(mut frame) = self.next.take() {
+                        self.shown = true;
                         frame.captured = self.pace.step(Instant::now()).into_std();
                         return Ok(CameraEvent::Frame(frame));
                     }
@@ -112,6 +127,22 @@ impl FilmPlayer {
                 }
             }
         }
+    }
+
+    /// While nobody watches, it stands still; then it begins anew, with a keyframe.
+    pub fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
+        if !watched || !self.resting {
+            return;
+        }
+        self.resting = false;
+        self.next = None;
+        // If the file is gone meanwhile, its reader is at the end and says so.
+        if let Ok(reader) = self.film.open() {
+            self.reader = reader;
+        }
+        self.units = AccessUnits::default();
+        self.assembler = Assembler::default();
     }
 
     /// One step towards the next frame: a unit that is there already, else more of

@@ -160,6 +160,10 @@ fn run(mut source: Box<dyn PictureSource>, shared: &Shared, events: &Events) -> 
         };
         if !orders.watched {
             source.rest();
+            if !resting {
+                // Full: then it is still behind, and a keyframe clears it.
+                let _ = events.try_send(Ok(CameraEvent::Resting(0)));
+            }
             resting = true;
             shared.sleep(orders.format);
             continue;

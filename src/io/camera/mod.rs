@@ -167,12 +167,15 @@ impl Camera {
         }
     }
 
-    /// Whether anybody watches. A software encoder rests when nobody does; a
-    /// hardware camera goes on, so that its first picture is there at once.
+    /// Whether anybody watches. Every camera rests when nobody does, as said by
+    /// [`CameraEvent::Resting`]; a device goes on by itself meanwhile, so that its first
+    /// picture is there at once.
     pub fn set_watched(&mut self, watched: bool) {
         self.watched = watched;
         match &mut self.state {
-            State::Waiting(_) | State::Searching | State::File(_) | State::Device(_) => {}
+            State::Waiting(_) | State::Searching => {}
+            State::File(player) => player.set_watched(watched),
+            State::Device(stream) => stream.set_watched(watched),
             #[cfg(feature = "test-camera")]
             State::Live(live) => live.order(|orders| orders.watched = watched),
             State::StandIn(stand_in) => stand_in.set_watched(watched),
@@ -220,7 +223,9 @@ impl Camera {
         self.state = match &self.settings.choice {
             CameraChoice::File(path) => {
                 let film = Film::File(path.clone());
-                State::File(Box::new(FilmPlayer::open(film)?))
+                let mut player = Box::new(FilmPlayer::open(film)?);
+                player.set_watched(self.watched);
+                State::File(player)
             }
             CameraChoice::Test => self.test_camera()?,
             CameraChoice::Auto | CameraChoice::Device(_) => State::Searching,
@@ -251,7 +256,8 @@ impl Camera {
     fn adopt(&mut self, found: Found) -> Result<(), String> {
         match found {
             Found::H264(configured) => {
-                let stream = Stream::new(configured).map_err(|e| e.to_string())?;
+                let mut stream = Stream::new(configured).map_err(|e| e.to_string())?;
+                stream.set_watched(self.watched);
                 self.state = State::Device(Box::new(stream));
                 // What was asked while it was being opened.
                 self.set_bitrate(self.settings.bitrate);
@@ -284,7 +290,7 @@ impl Camera {
                 self.backoff.started(Instant::now().into_std());
                 self.seen |= self.is_device();
             }
-            CameraEvent::Lost(_) => {}
+            CameraEvent::Resting(_) | CameraEvent::Lost(_) => {}
         }
     }
 

@@ -57,12 +57,13 @@ impl StandIn {
     ///
     /// # Errors
     /// None; the other form of it has some.
-    pub fn start(_: &CameraSettings, _watched: bool, reason: String) -> Result<Self, String> {
+    pub fn start(_: &CameraSettings, watched: bool, reason: String) -> Result<Self, String> {
         let film = Film::BuiltIn {
             name: "test picture",
             contents: FILM,
         };
-        let shown = Box::new(FilmPlayer::open(film)?);
+        let mut shown = Box::new(FilmPlayer::open(film)?);
+        shown.set_watched(watched);
         Ok(StandIn { shown, reason })
     }
 
@@ -72,7 +73,9 @@ impl StandIn {
 
     pub fn request_keyframe(&mut self) {}
 
-    pub fn set_watched(&mut self, _: bool) {}
+    pub fn set_watched(&mut self, watched: bool) {
+        self.shown.set_watched(watched);
+    }
 }
 
 impl StandIn {
