@@ -92,6 +92,7 @@ setup_host() {
   has_libclang || missing+=(libclang-dev)
   python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   command -v readelf >/dev/null || missing+=(binutils)
+  command -v llvm-objdump >/dev/null || missing+=(llvm)
   if ! find_std && ! add_prebuilt_std; then
     missing+=(rustc-web cargo-web rust-web-src)
   fi
