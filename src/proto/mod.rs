@@ -11,6 +11,7 @@ pub mod frame;
 pub mod head;
 pub mod host;
 pub mod http;
+pub mod netlink;
 pub mod picture_clock;
 pub mod radio;
 pub mod refusal;

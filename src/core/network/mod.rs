@@ -8,6 +8,7 @@
 
 pub mod access_point;
 pub mod failure;
+pub mod kept;
 pub mod settings;
 pub mod station;
 #[cfg(test)]
