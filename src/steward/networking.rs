@@ -43,6 +43,8 @@ impl Networking {
         let intake = intake::take_in(&card, &store, &mut kept).await;
         if intake.renamed {
             host::rename(&store.name);
+            // Who tells the name begins anew, and reads it.
+            host::restart(&paths.root.join("run/avahi-daemon/pid"));
         }
         if intake.options {
             host::restart(&paths.run.join("camera.pid"));

@@ -11,8 +11,6 @@ pub mod failure;
 pub mod kept;
 pub mod settings;
 pub mod station;
-#[cfg(test)]
-mod tests;
 
 use crate::proto::radio::{Event, Order};
 use crate::proto::wifi::{Country, Network, Ssid};

@@ -107,7 +107,6 @@ fn names_arguments() -> Vec<String> {
         "--keep-in-foreground",
         "--conf-file=/dev/null",
         "--pid-file=",
-        "--user=root",
         "--no-resolv",
         "--no-hosts",
         "--leasefile-ro",
@@ -116,7 +115,11 @@ fn names_arguments() -> Vec<String> {
         "--dhcp-authoritative",
         "--quiet-dhcp",
     ];
+    // Less than root, where the system has a user for it.
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let has_user = users.lines().any(|line| line.starts_with("dnsmasq:"));
     let own = [
+        format!("--user={}", if has_user { "dnsmasq" } else { "root" }),
         format!("--interface={NAME}"),
         format!("--address=/#/{ADDRESS}"),
         format!("--dhcp-range={RANGE}"),

@@ -32,7 +32,7 @@ pub fn restart(pid_file: &Path) {
     let Some(id) = text.trim().parse::<libc::pid_t>().ok().filter(|id| *id > 1) else {
         return;
     };
-    log::info!("the camera's program starts anew, for its options have changed");
+    log::info!("{}: its program starts anew", pid_file.display());
     // SAFETY: a mere system call.
     unsafe { libc::kill(id, libc::SIGTERM) };
 }

@@ -1,9 +1,14 @@
-//! The machine against a simulated radio with variable time: delays are random, and
-//! the radio has one channel, as the real one.
+//! Which Wi-Fi network the camera is in, and when it is one: the machine against a
+//! simulated radio with variable time. Delays are random, and the radio has one channel,
+//! as the real one.
 
-use super::*;
-use crate::proto::wifi::{Heard, Lock, Passphrase};
+use mimamori::core::network::settings::{MAX_NETWORKS, Settings};
+use mimamori::core::network::{Machine, Output};
+use mimamori::proto::radio::{Event, Order};
+use mimamori::proto::wifi::{Heard, Lock, Network, Passphrase, Ssid};
+use serde_json::Value;
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 /// A router somewhere.
 #[derive(Clone)]
@@ -49,6 +54,7 @@ impl World {
             country: None,
             networks,
         };
+        #[allow(clippy::disallowed_methods)]
         let now = Instant::now();
         let mut world = World {
             machine: Machine::new(settings.clone()),
@@ -466,7 +472,7 @@ fn settings_keep_what_worked() {
         settings.propose(network(&format!("n{number}"), "right phrase"));
         settings.keep(network(&format!("w{number}"), "right phrase"));
     }
-    assert_eq!(settings.networks.len(), settings::MAX_NETWORKS);
+    assert_eq!(settings.networks.len(), MAX_NETWORKS);
     let json = serde_json::to_string(&settings).unwrap();
     assert_eq!(serde_json::from_str::<Settings>(&json).unwrap(), settings);
 }
