@@ -7,6 +7,11 @@ export function readStatus() {
   return getJson('/api/status');
 }
 
+/** True where the camera lets this page set up its network. */
+export async function mayNetwork() {
+  return Boolean((await getJson('/api/network'))?.radio);
+}
+
 /** The ICE servers the camera names, perhaps none; null when it does not answer. */
 export async function readIceServers() {
   const settings = await getJson('/api/webrtc/settings', 1000);

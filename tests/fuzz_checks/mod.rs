@@ -10,12 +10,14 @@ mod h264;
 mod http;
 mod session;
 mod signalling;
+mod steward;
 
 pub use configuration::config;
 pub use h264::{access_units, annexb, assembler, rtp_h264, sps};
 pub use http::head;
 pub use session::session;
 pub use signalling::{candidate, sdp_fragment, signal, stun};
+pub use steward::{card_settings, steward, wpa};
 
 /// A target's name, which is also the name of its file and of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
@@ -34,6 +36,9 @@ pub const TARGETS: &[Target] = &[
     ("rtp_h264", rtp_h264),
     ("config", config),
     ("session", session),
+    ("card_settings", card_settings),
+    ("wpa", wpa),
+    ("steward", steward),
 ];
 
 /// Chunk sizes and the like, made from an input: the same input, the same run.
