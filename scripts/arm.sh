@@ -9,6 +9,10 @@ VENV=$PWD/target/arm/zig-venv
 # address, which the compiler does not take for granted (it warns of the option, as it
 # does not know its name; LLVM does): a tenth less for AES and SHA-1.
 CODE_FLAGS="-C target-cpu=arm1176jzf-s -C target-feature=-strict-align"
+# In the board's program a panic says what and where, and ends it: nothing walks the stack,
+# whose tables tell a stripped program no names anyway. The tests' panics do.
+# SHA-2 comes with each handshake, not with each packet: a loop does instead of its 80 rounds.
+BOARD_FLAGS="$CODE_FLAGS -C force-unwind-tables=no --cfg sha2_backend_soft=\"compact\""
 # What Debian's compiler finds its standard library's source in.
 DEBIAN_STD=/usr/lib/rustlib/src/rust/library
 
@@ -26,6 +30,12 @@ use_host() {
   compile_memory
   BINDGEN_EXTRA_CLANG_ARGS_arm_unknown_linux_musleabihf=$(header_flags)
   export BINDGEN_EXTRA_CLANG_ARGS_arm_unknown_linux_musleabihf
+}
+
+# For the board's program, after use_host.
+make_it_small() {
+  export CARGO_TARGET_ARM_UNKNOWN_LINUX_MUSLEABIHF_RUSTFLAGS="$BOARD_FLAGS -C link-self-contained=no"
+  if [[ ${STD[*]} == *build-std* ]]; then STD+=(-Z build-std-features=optimize_for_size); fi
 }
 
 # Prebuilt, from the active toolchain's source, or from Debian's, whichever is there.
@@ -92,6 +102,7 @@ setup_host() {
   has_libclang || missing+=(libclang-dev)
   python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   command -v readelf >/dev/null || missing+=(binutils)
+  command -v llvm-objdump >/dev/null || missing+=(llvm)
   if ! find_std && ! add_prebuilt_std; then
     missing+=(rustc-web cargo-web rust-web-src)
   fi

@@ -5,9 +5,10 @@
 
 In COMMAND, {usb} becomes the descriptor number for `-chardev socket,fd={usb}`,
 and {wire} the one for `-netdev socket,fd={wire}`. Ends with QEMU, with its code;
-QEMU ends with it, however it ends.
+QEMU ends with it, however it ends, and both end with the script that started them.
 """
 import ctypes
+import os
 import selectors
 import signal
 import socket
@@ -56,6 +57,39 @@ class Link:
         return True
 
 
+class Owner:
+    """The script that we belong to; without it nobody would end QEMU."""
+
+    def __init__(self, selector, end):
+        self._selector = selector
+        self._end = end
+        self._gone = os.pidfd_open(script_above())
+        selector.register(self._gone, selectors.EVENT_READ, self)
+
+    def serve(self, _events):
+        self._selector.unregister(self._gone)
+        self._end()
+        return True
+
+
+def script_above():
+    """A shell runs its functions in copies of itself, which outlive a killed one."""
+    pid = os.getppid()
+    while (above := parent_of(pid)) and command_of(above) == command_of(pid):
+        pid = above
+    return pid
+
+
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rpartition(")")[2].split()[1])
+
+
+def command_of(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as command:
+        return command.read()
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
@@ -65,6 +99,7 @@ def main():
     wire = Link(selector, lambda data: [card.from_wire(frame) for frame in reader.feed(data)])
     qemu = start(sys.argv[1:], usb, wire)
     signal.signal(signal.SIGTERM, lambda *_: qemu.terminate())
+    Owner(selector, qemu.terminate)
     # A terminal's Ctrl-C is for the script above, which ends us in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     card = NetworkCard(usb.send, lambda frame: wire.send(wire_frame(frame)))

@@ -73,14 +73,7 @@ impl Aes128Table {
         for (block, place) in blocks.by_ref().zip(places.by_ref()) {
             let stream = self.finish(start.third_round(last));
             last = last.wrapping_add(1);
-            for ((bytes, place), word) in block
-                .chunks_exact(4)
-                .zip(place.chunks_exact_mut(4))
-                .zip(stream)
-            {
-                let bytes = u32::from_le_bytes(bytes.try_into().expect("four bytes"));
-                place.copy_from_slice(&(bytes ^ word).to_le_bytes());
-            }
+            combine(block, &stream, place);
         }
         if !blocks.remainder().is_empty() {
             let stream = self.finish(start.third_round(last));
@@ -94,11 +87,12 @@ impl Aes128Table {
 
     /// The rounds from the third on.
     #[inline(always)]
-    fn finish(&self, mut state: State) -> State {
-        for key in &self.round_keys[3..ROUNDS] {
-            state = round(state, key);
-        }
-        last_round(state, &self.round_keys[ROUNDS])
+    fn finish(&self, state: State) -> State {
+        let keys = &self.round_keys;
+        let state = round(round(state, &keys[3]), &keys[4]);
+        let state = round(round(state, &keys[5]), &keys[6]);
+        let state = round(round(state, &keys[7]), &keys[8]);
+        last_round(round(state, &keys[9]), &keys[10])
     }
 }
 
@@ -140,16 +134,18 @@ impl Start {
     }
 }
 
+// Column by column, without loops or closures: they would stay what they are when the
+// program is compiled for size, and keep the state in memory.
+
 /// SubBytes, ShiftRows, MixColumns and AddRoundKey (FIPS 197, 5.1).
 #[inline(always)]
-fn round(state: State, key: &State) -> State {
-    std::array::from_fn(|i| {
-        key[i]
-            ^ look(state[i], 0)
-            ^ look(state[(i + 1) % 4], 1)
-            ^ look(state[(i + 2) % 4], 2)
-            ^ look(state[(i + 3) % 4], 3)
-    })
+fn round([a, b, c, d]: State, key: &State) -> State {
+    [
+        key[0] ^ look(a, 0) ^ look(b, 1) ^ look(c, 2) ^ look(d, 3),
+        key[1] ^ look(b, 0) ^ look(c, 1) ^ look(d, 2) ^ look(a, 3),
+        key[2] ^ look(c, 0) ^ look(d, 1) ^ look(a, 2) ^ look(b, 3),
+        key[3] ^ look(d, 0) ^ look(a, 1) ^ look(b, 2) ^ look(c, 3),
+    ]
 }
 
 /// What the byte in a row adds to its new column.
@@ -160,13 +156,37 @@ fn look(column: u32, row: u32) -> u32 {
 
 /// As [`round`], without MixColumns.
 #[inline(always)]
-fn last_round(state: State, key: &State) -> State {
-    std::array::from_fn(|i| {
-        let substituted =
-            |row| u32::from(SBOX[usize::from(byte(state[(i + row as usize) % 4], row))]);
-        key[i]
-            ^ (substituted(0) | substituted(1) << 8 | substituted(2) << 16 | substituted(3) << 24)
-    })
+fn last_round([a, b, c, d]: State, key: &State) -> State {
+    [
+        key[0] ^ last_look(a, 0) ^ last_look(b, 1) ^ last_look(c, 2) ^ last_look(d, 3),
+        key[1] ^ last_look(b, 0) ^ last_look(c, 1) ^ last_look(d, 2) ^ last_look(a, 3),
+        key[2] ^ last_look(c, 0) ^ last_look(d, 1) ^ last_look(a, 2) ^ last_look(b, 3),
+        key[3] ^ last_look(d, 0) ^ last_look(a, 1) ^ last_look(b, 2) ^ last_look(c, 3),
+    ]
+}
+
+#[inline(always)]
+fn last_look(column: u32, row: u32) -> u32 {
+    u32::from(SBOX[usize::from(byte(column, row))]) << (8 * row)
+}
+
+/// A block's 16 bytes with as much of the keystream.
+#[inline(always)]
+fn combine(block: &[u8], stream: &State, place: &mut [u8]) {
+    place[0..4].copy_from_slice(&(column(block, 0) ^ stream[0]).to_le_bytes());
+    place[4..8].copy_from_slice(&(column(block, 1) ^ stream[1]).to_le_bytes());
+    place[8..12].copy_from_slice(&(column(block, 2) ^ stream[2]).to_le_bytes());
+    place[12..16].copy_from_slice(&(column(block, 3) ^ stream[3]).to_le_bytes());
+}
+
+#[inline(always)]
+fn column(block: &[u8], i: usize) -> u32 {
+    u32::from_le_bytes([
+        block[4 * i],
+        block[4 * i + 1],
+        block[4 * i + 2],
+        block[4 * i + 3],
+    ])
 }
 
 #[inline(always)]
