@@ -8,6 +8,8 @@ CROSS_CC=arm-linux-gnueabi-gcc-12
 # What the Zero's own kernel will have built in. crc32c is ext4's, by name only;
 # without the chip's random numbers, the first key has to wait for seconds.
 MODULES=bcm2835-rng,crc32c_generic,ext4,squashfs,vfat,nls_cp437,nls_ascii,cdc_ether
+# And what the real one has in hardware, or loads by itself.
+MODULES+=,softdog,leds-gpio,zram
 FILM_WIDTH=1280
 FILM_HEIGHT=720
 FILM_SECONDS=20
@@ -39,7 +41,7 @@ fetch_packages() {
 # Of 16,000 files, those that are needed.
 unpack_packages() {
   local file exclude=(
-    'kernel/sound' 'kernel/net' 'kernel/drivers/net/[a-ln-tv-z]*' 'kernel/drivers/[abd-lo-tv-z]*'
+    'kernel/sound' 'kernel/net' 'kernel/drivers/net/[a-ln-tv-z]*' 'kernel/drivers/[ad-ko-tvx-z]*'
     'kernel/drivers/c[a-gi-z]*'
     'kernel/drivers/media/[d-lo-u]*'
     'arch/[b-z]*' 'arch/al*' 'arch/arc' 'arch/arm64' 'include/config/[A-Z]*' 'usr/share'
@@ -101,6 +103,7 @@ make_root() {
   install -m 755 "$(<"$work/program")" "$root/usr/bin/mimamori"
   printf '%s\n' '/dev/mmcblk0 0x400000 0x4000' '/dev/mmcblk0 0x800000 0x4000' >"$root/etc/fw_env.config"
   install_kernel "$root"
+  chmod 600 "$root/etc/shadow"
   pack_slot "$root" "$work/slot"
 }
 
@@ -114,7 +117,14 @@ install_kernel() {
 # As Buildroot does: U-Boot does not read everything that mksquashfs can do.
 pack_slot() {
   mksquashfs "$1" "$2" -all-root -noappend -quiet -no-progress -comp zstd -Xcompression-level 9 \
-    -p "/etc/shadow m 600 0 0" >"$2.log" 2>&1 || { cat "$2.log" >&2; return 1; }
+    >"$2.log" 2>&1 || { cat "$2.log" >&2; return 1; }
+}
+
+# A kernel that finds no system behind it, and panics.
+make_broken_slot() {
+  mkdir "$work/broken"
+  install_kernel "$work/broken"
+  pack_slot "$work/broken" "$work/broken-slot"
 }
 
 # The user's settings on the card: the delivered ones, and under which address the

@@ -40,6 +40,6 @@ make_loader() {
 }
 
 loader_make() {
-  make -C "$work/loader-source" O="$work/loader-build" ARCH=arm CROSS_COMPILE=$CROSS CC=$CROSS_CC "$@" \
+  make -C "$work/loader-source" O="$work/loader-build" ARCH=arm CROSS_COMPILE="$CROSS" CC="$CROSS_CC" "$@" \
     >>"$work/loader.log" 2>&1 || { tail -20 "$work/loader.log" >&2; die "U-Boot does not build"; }
 }

@@ -24,13 +24,23 @@ machine_start() {
 }
 
 # Until it is switched off. QEMU's USB does not survive a reset of the board (7.2):
-# a reset becomes off and on again, with the same memory.
+# a reset becomes off and on again, with the same memory. When QEMU is killed, the
+# power was cut: its memory is gone, and it comes back.
 machine_on() {
+  local code
   rm -f "$work/memory"
   while :; do
-    machine_once "$@" || return
+    code=0
+    machine_once "$@" || code=$?
     cat "$work/console.log" >>"$work/console.before"
-    ! grep -aq 'reboot: Power down' "$work/console.log" || return 0
+    case $code in
+      0) ! grep -aq 'reboot: Power down' "$work/console.log" || return 0 ;;
+      137)
+        rm -f "$work/memory"
+        while [[ -e $work/hold ]]; do sleep 0.1; done
+        ;;
+      *) return "$code" ;;
+    esac
   done
 }
 
@@ -43,10 +53,10 @@ machine_once() {
   words="mimamori.board=emulated initrd=$INITRAMFS_AT,$size $MACHINE_WORDS panic=1 loglevel=5 $*"
   emulator/machine/run.py qemu-system-arm -M raspi0,memory-backend=memory -icount "$MACHINE_CLOCK" -no-reboot \
     -object "memory-backend-file,id=memory,size=512M,mem-path=$work/memory,share=on" \
-    -nodefaults -display none -monitor none \
+    -nodefaults -display none -monitor none -pidfile "$work/machine.pid" \
     -kernel "$work/u-boot" -dtb "$work/root/boot/$BOARD_TREE" -append "$words" \
     -device "loader,file=$work/initramfs,addr=$INITRAMFS_AT,force-raw=on" \
-    -drive "if=sd,format=raw,file=$work/card" \
+    -drive "if=sd,format=raw,cache=writethrough,file=$work/card" \
     -chardev "socket,id=console,path=$work/console,server=on,wait=off,logfile=$work/console.log" \
     -serial chardev:console -serial "file:$work/loader.console" \
     -netdev "user,id=host,ipv6=off,hostfwd=tcp:$address:$port-:8080,hostfwd=udp:$address:$port-:8080" \

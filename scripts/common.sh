@@ -9,6 +9,11 @@ has_libclang() {
   [[ -n ${LIBCLANG_PATH:-} || $(ldconfig -p) =~ libclang(-[0-9.]+)?\.so ]]
 }
 
+# U-Boot's build makes tools that want it.
+has_libssl() {
+  [[ -e /usr/include/openssl/evp.h ]]
+}
+
 # What scripts/emulate and scripts/test-arm run, each with its Debian package.
 # shellcheck disable=SC2034 # read by those that source this
 BOARD_TOOLS=(

@@ -5,15 +5,19 @@
 //! out in [`Appliance::carry_out`].
 
 use crate::core::hub::Hub;
+use crate::core::logs::{self, Log};
 use crate::core::output::Output;
 use crate::io::addresses::AddressWatch;
 use crate::io::camera::Camera;
+use crate::io::heartbeat::Heartbeat;
 use crate::io::inbound::Inbound;
+use crate::io::logs::Logs;
 use crate::io::pages::PagesHandle;
+use crate::io::problems::Problems;
 use crate::io::raw_stream::RawStreams;
 use crate::io::udp::{SendBatch, Udp};
 use crate::proto::camera::CameraEvent;
-use crate::proto::http::Answer;
+use crate::proto::http::{Answer, Request};
 use crate::proto::session_id::SessionId;
 use crate::proto::stun;
 use std::collections::HashMap;
@@ -36,10 +40,18 @@ pub struct Appliance {
     pub addresses: AddressWatch,
     pub inbound: mpsc::Receiver<Inbound>,
     pub pages: PagesHandle,
+    pub system: System,
     sessions: HashMap<SessionId, mpsc::Sender<String>>,
     raw: RawStreams,
     batch: SendBatch,
     watched: bool,
+}
+
+/// The system around the program, which it asks and to which it gives signs of life.
+pub struct System {
+    pub problems: Problems,
+    pub heartbeat: Heartbeat,
+    pub logs: Logs,
 }
 
 /// Why the loop has ended.
@@ -69,6 +81,7 @@ impl Appliance {
         addresses: AddressWatch,
         inbound: mpsc::Receiver<Inbound>,
         pages: PagesHandle,
+        system: System,
     ) -> Appliance {
         Appliance {
             hub,
@@ -77,6 +90,7 @@ impl Appliance {
             addresses,
             inbound,
             pages,
+            system,
             sessions: HashMap::new(),
             raw: RawStreams::default(),
             batch: SendBatch::new(),
@@ -208,17 +222,35 @@ impl Appliance {
                 self.hub.handle_session_closed(now, session);
             }
             Inbound::Http { request, reply } => {
-                let answer = match token() {
-                    Ok(token) => self.hub.handle_request(now, &request, &token),
-                    Err(error) => no_randomness(&error),
-                };
-                let _ = reply.send(answer);
+                let _ = reply.send(self.handle_request(now, &request));
             }
             Inbound::Watch { frames } => {
                 self.raw.subscribe(frames);
                 self.camera.request_keyframe();
             }
         }
+    }
+
+    fn handle_request(&mut self, now: Instant, request: &Request) -> Answer {
+        if let Some(log) = logs::asked(&request.path) {
+            return logs::answer(request, log, |log| self.read_log(log));
+        }
+        if request.path == "/api/status" {
+            self.hub.handle_problems(self.system.problems.read());
+        }
+        match token() {
+            Ok(token) => self.hub.handle_request(now, request, &token),
+            Err(error) => no_randomness(&error),
+        }
+    }
+
+    fn read_log(&self, log: Log) -> Result<Option<Vec<u8>>, String> {
+        let logs = &self.system.logs;
+        let read = match log {
+            Log::Kernel => logs.kernel().map(Some),
+            Log::LastCrash => logs.last_crash(),
+        };
+        read.map_err(|error| error.to_string())
     }
 
     /// Carries out what the core wants; the result is when it wants to be woken.
@@ -236,6 +268,9 @@ impl Appliance {
             self.watched = watched;
             self.camera.set_watched(watched);
         }
+        let Appliance { hub, system, .. } = self;
+        system.heartbeat.beat(now, || hub.beat());
+        let due = system.heartbeat.due().map_or(due, |beat| due.min(beat));
         tokio::time::Instant::from_std(due)
     }
 

@@ -8,10 +8,13 @@ use mimamori::core::hub::Hub;
 use mimamori::core::rtc::RtcFactory;
 use mimamori::core::stage::StageSettings;
 use mimamori::core::status::IceServer;
-use mimamori::event_loop::{Appliance, Ended};
+use mimamori::event_loop::{Appliance, Ended, System};
 use mimamori::io::addresses::AddressWatch;
 use mimamori::io::camera::Camera;
 use mimamori::io::gate::{self, GateSettings, Limits};
+use mimamori::io::heartbeat::Heartbeat;
+use mimamori::io::logs::Logs;
+use mimamori::io::problems::Problems;
 use mimamori::io::udp::Udp;
 use mimamori::io::{identity, pages};
 use mimamori::options::{self, Outcome};
@@ -33,6 +36,10 @@ const LETTER_BOX: usize = 256;
 
 /// A thread for blocking calls (opening a camera) is not kept for longer.
 const IDLE_THREAD: Duration = Duration::from_secs(1);
+
+/// Where the board's start scripts say what went wrong.
+const PROBLEMS: &str = "/run/mimamori/problems";
+const LAST_CRASH: &str = "/run/mimamori/last-crash";
 
 fn main() -> ExitCode {
     match options::interpret(std::env::args_os().skip(1), &Environment::of_process()) {
@@ -111,7 +118,17 @@ async fn serve(config: Config) -> Result<Ended, String> {
     let addresses = AddressWatch::new();
     say_where(udp.local_addr(), &addresses);
     let camera = Camera::open(config.camera);
-    let ended = Appliance::new(hub, camera, udp, addresses, inbound, pages)
+    let system = System {
+        problems: Problems {
+            notes: PROBLEMS.into(),
+            memory: config.state_dir,
+        },
+        heartbeat: Heartbeat::new(std::env::var_os("NOTIFY_SOCKET")),
+        logs: Logs {
+            last_crash: LAST_CRASH.into(),
+        },
+    };
+    let ended = Appliance::new(hub, camera, udp, addresses, inbound, pages, system)
         .run(shutdown)
         .await;
     gate.abort();

@@ -4,13 +4,16 @@
 //! do itself, and only as far as [`crate::proto::steward::Ask`] has words for it.
 //! As in [`crate::event_loop`], `io` and `core` meet here and nowhere else.
 
+mod guarding;
 mod intake;
 mod networking;
 
 use crate::io::steward::asks::{Asks, Letter};
+use crate::proto::heartbeat::Beat;
 use crate::proto::radio::Event;
 use crate::proto::steward::{self, Ask};
 use crate::proto::wifi::Network;
+use guarding::Guarding;
 use networking::Networking;
 use serde_json::json;
 use std::future::Future;
@@ -49,6 +52,7 @@ impl Paths {
 pub struct Steward {
     paths: Paths,
     asks: Asks,
+    guarding: Guarding,
     networking: Networking,
     started: Instant,
 }
@@ -56,6 +60,7 @@ pub struct Steward {
 /// What a turn has waited for.
 enum Woken {
     Letter(Letter),
+    Guarding(Option<Beat>),
     Network(Option<Event>),
     Shutdown,
 }
@@ -68,8 +73,11 @@ impl Steward {
         let group = std::fs::metadata(&paths.state).ok().map(|data| data.gid());
         let asks = Asks::listen(&socket, group).map_err(|error| says(&socket, error))?;
         let networking = Networking::begin(&paths).await;
+        // Last: from here on the watchdog has to be petted.
+        let guarding = Guarding::new(&paths, group)?;
         Ok(Steward {
             paths,
+            guarding,
             networking,
             asks,
             started: Instant::now(),
@@ -84,11 +92,16 @@ impl Steward {
             let woken = tokio::select! {
                 () = shutdown.as_mut() => Woken::Shutdown,
                 letter = self.asks.next() => Woken::Letter(letter),
+                beat = self.guarding.wait() => Woken::Guarding(beat),
                 event = self.networking.wait() => Woken::Network(event),
             };
             match woken {
                 Woken::Letter(letter) => self.handle_letter(letter),
-                Woken::Network(event) => self.networking.turn(event),
+                Woken::Guarding(beat) => self.guarding.turn(beat),
+                Woken::Network(event) => {
+                    self.networking.turn(event);
+                    self.guarding.set_up = self.networking.invites();
+                }
                 Woken::Shutdown => return Ok(()),
             }
         }

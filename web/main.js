@@ -12,7 +12,7 @@ import { Reconnect } from './reconnect.js';
 import { takeSnapshot } from './snapshot.js';
 import { DelayMeter, Rates } from './stats.js';
 import { fillIn, pickLanguage, textFor } from './text.js';
-import { cameraName, describe, knownMessage, saysFull } from './words.js';
+import { cameraName, describe, knownMessage, problemsOf, saysFull } from './words.js';
 
 const TICK = 250; // ms
 const SILENCE = 1000; // ms; a first picture takes less
@@ -202,6 +202,7 @@ async function refreshStatus() {
     machine.cameraLost(status.camera?.state === 'lost');
   }
   showCamera();
+  showProblems();
   showPanel();
 }
 
@@ -230,6 +231,21 @@ function showCamera() {
   put($('camera-name'), name || '–');
   put($('camera-problem'), camera?.problem ?? '');
   $('camera-problem').hidden = !camera?.problem;
+}
+
+// What the board says is wrong with it; it says so in English.
+function showProblems() {
+  const problems = problemsOf(known.status);
+  const list = $('problems');
+  if (problems.join('\n') === [...list.children].map((item) => item.textContent).join('\n')) return;
+  list.replaceChildren(...problems.map((problem) => {
+    const item = document.createElement('li');
+    item.textContent = problem;
+    return item;
+  }));
+  list.hidden = problems.length === 0;
+  page.classList.toggle('with-problems', problems.length > 0);
+  if (problems.length) notice(text.problemsNotice);
 }
 
 function showPanel() {

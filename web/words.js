@@ -98,3 +98,9 @@ function seconds(ms) {
 function said(tone, text) {
   return { tone, text, detail: '', spoken: text, canRetry: false };
 }
+
+/** What the board's status says is wrong with it; none where it says nothing of that. */
+export function problemsOf(status) {
+  const list = status?.problems;
+  return Array.isArray(list) ? list.filter((problem) => typeof problem === 'string').slice(0, 16) : [];
+}

@@ -6,8 +6,9 @@ use super::signalling::Signalling;
 use super::stage::{Stage, StageSettings};
 use super::status::{self, IceServer};
 use super::whep::{self, Whep};
-use crate::proto::camera::CameraInfo;
+use crate::proto::camera::{CameraInfo, CameraKind};
 use crate::proto::frame::Frame;
+use crate::proto::heartbeat::{Beat, Pulse};
 use crate::proto::http::{Answer, Request};
 use crate::proto::session_id::SessionId;
 use std::net::{IpAddr, SocketAddr};
@@ -25,6 +26,8 @@ pub struct Hub {
     started: Instant,
     /// Why the camera delivers nothing, or another one does, for people.
     problem: Option<String>,
+    /// What the system has to say of itself, for people.
+    problems: Vec<String>,
 }
 
 impl Hub {
@@ -43,6 +46,7 @@ impl Hub {
             ice_servers,
             started: now,
             problem: Some("The camera is being looked for.".into()),
+            problems: Vec::new(),
         }
     }
 
@@ -54,6 +58,11 @@ impl Hub {
     pub fn handle_camera_lost(&mut self, reason: String) {
         self.problem = Some(reason);
         self.stage.handle_camera_lost();
+    }
+
+    /// What is wrong with the system, which the status tells.
+    pub fn handle_problems(&mut self, problems: Vec<String>) {
+        self.problems = problems;
     }
 
     /// Nobody watches, and the camera has passed over so many frames.
@@ -106,7 +115,8 @@ impl Hub {
     pub fn handle_request(&mut self, now: Instant, request: &Request, token: &str) -> Answer {
         let answer = match request.path.as_str() {
             "/api/status" => status::answer(request, || {
-                status::status(now - self.started, &self.stage, self.problem.as_deref())
+                let problem = self.problem.as_deref();
+                status::status(now - self.started, &self.stage, problem, &self.problems)
             }),
             "/api/webrtc/settings" => {
                 status::answer(request, || status::settings(&self.stage, &self.ice_servers))
@@ -144,6 +154,21 @@ impl Hub {
     /// True while anybody is connected or connecting.
     pub fn is_watched(&self) -> bool {
         self.stage.viewers() > 0
+    }
+
+    /// How the camera is, for whoever supervises us.
+    pub fn beat(&self) -> Beat {
+        let camera = match self.stage.camera() {
+            None => Pulse::Lost,
+            Some(CameraInfo { problem, .. }) if problem.is_some() => Pulse::Missing,
+            Some(info) if info.kind == CameraKind::V4l2 => Pulse::Running,
+            Some(_) => Pulse::Resting,
+        };
+        Beat {
+            camera,
+            frames: self.stage.frames(),
+            viewers: self.stage.viewers() as u64,
+        }
     }
 
     /// Passes on what became of viewers to whoever opened them.

@@ -47,7 +47,14 @@ fn quoted(text: &str) -> String {
 }
 
 /// `GET /api/status`.
-pub(super) fn status(uptime: Duration, stage: &Stage, problem: Option<&str>) -> Value {
+///
+/// `problem`: the camera's; `problems`: the system's.
+pub(super) fn status(
+    uptime: Duration,
+    stage: &Stage,
+    problem: Option<&str>,
+    problems: &[String],
+) -> Value {
     let camera = stage.camera();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -63,6 +70,7 @@ pub(super) fn status(uptime: Duration, stage: &Stage, problem: Option<&str>) -> 
         "viewers": stage.viewers(),
         "max_viewers": stage.settings().max_viewers,
         "bitrate_bps": stage.bitrate(),
+        "problems": problems,
     })
 }
 

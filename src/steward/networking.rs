@@ -92,6 +92,11 @@ impl Networking {
         facts
     }
 
+    /// Whether the set-up network is open.
+    pub fn invites(&self) -> bool {
+        self.machine.facts()["access_point"]["open"] == true
+    }
+
     pub fn scan(&mut self) {
         let now = Instant::now();
         self.machine.scan(now);

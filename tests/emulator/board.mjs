@@ -1,5 +1,6 @@
 // The one emulated board: its page, its shell and its stand-in camera.
 
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { until } from '../e2e/harness.mjs';
 import { textFor } from '../../web/text.js';
 import { Console } from './console.mjs';
@@ -17,6 +18,7 @@ export async function run(command, limit) {
 
 export function closeConsole() {
   shell?.close();
+  shell = undefined;
 }
 
 /** Waits for the board's first answer over HTTP. */
@@ -36,6 +38,62 @@ export async function shellAnswers(limit) {
       if (Date.now() > end) throw error;
     }
   }
+}
+
+/**
+ * Restarts the board; how long that took, in words. In order, or after the command `last`
+ * as if the plug was pulled. What the tests need of the settings is put back.
+ */
+export async function restart(limit = 240_000, last = '') {
+  const address = await run("grep '^announce' /data/mimamori.toml || true");
+  await run(`echo '${address}' >/tmp/announce`);
+  await run(`sync; (sleep 1; ${last ? `${last}; reboot -n -f` : 'reboot'}) >/dev/null 2>&1 &`);
+  await until('the end of the old system', 60_000, () => status().then(() => false, () => true));
+  const begin = performance.now();
+  await answers(limit);
+  await shellAnswers(60_000);
+  if ((await guestTime()) > 200) throw new Error('the kernel has not begun anew');
+  if (address) await announce(address);
+  return `${Math.round((performance.now() - begin) / 1000)} s`;
+}
+
+/**
+ * Pulls the plug: what the board has not written is lost. `meanwhile`: what to do with the
+ * card before it begins anew.
+ */
+export async function cutPower(meanwhile = async () => {}) {
+  const pid = Number(await readFile(process.env.EMULATOR_PID_FILE, 'utf8'));
+  const hold = process.env.EMULATOR_HOLD;
+  await writeFile(hold, '');
+  process.kill(pid, 'SIGKILL');
+  closeConsole();
+  try {
+    await until('the end of QEMU', 10_000, async () => !alive(pid));
+    await meanwhile();
+  } finally {
+    await rm(hold);
+  }
+  await until('another machine', 20_000, async () => {
+    const now = await readFile(process.env.EMULATOR_PID_FILE, 'utf8').catch(() => '');
+    return Number(now) > 0 && Number(now) !== pid;
+  });
+}
+
+function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A card that was made anew has forgotten under which address the host reaches it. */
+async function announce(address) {
+  const known = await run("grep -c '^announce' /data/mimamori.toml || true");
+  if (Number(known) > 0) return;
+  await run(`{ cat /etc/mimamori.toml; echo '${address}'; } >/data/mimamori.toml; kill $(cat /run/mimamori/camera.pid)`);
+  await answers(60_000);
 }
 
 export async function status() {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { figure, test, until } from '../e2e/harness.mjs';
-import { answers, guestTime, run, shellAnswers, status, url } from './board.mjs';
+import { answers, run, url } from './board.mjs';
 
 test('the program runs as its own user, on a root file system that nobody can write to', async () => {
   const lines = (await run('grep -E "^(Uid|Gid|Groups|VmHWM|Threads)" /proc/$(cat /run/mimamori/camera.pid)/status')).split('\n');
@@ -25,29 +25,17 @@ test('the program is started again when it ends', async () => {
   assert.match(await run('dmesg | grep supervise'), /mimamori ended with code 137 after \d+ s; again in \d+ s/);
 });
 
-test('settings that the program refuses do not keep the camera off the network', async (context) => {
-  await run('cp /data/mimamori.toml /tmp/good.toml; echo "max_viewers = nonsense" >>/data/mimamori.toml');
-  context.after(() => run('cp /tmp/good.toml /data/mimamori.toml; killall mimamori'));
-  await run('killall mimamori');
-  await until('a word about it', 30_000, () => run("dmesg | grep -c 'going on with /etc'").catch(() => false));
-  await answers(30_000);
-}, { limit: 90_000 });
+test('logs are shown on the board itself, and not to the network', async () => {
+  assert.equal((await fetch(`${url}/api/logs/kernel`)).status, 403);
+  const log = await run('wget -q -O - http://127.0.0.1:8080/api/logs/kernel | grep "rcS: system is ready"');
+  assert.match(log, /system is ready/);
+  // Debian's kernel keeps none; that of the card's image does: see tests/image/run.
+  await assert.rejects(run('wget -q -O - http://127.0.0.1:8080/api/logs/last-crash'), /404|code 1/);
+});
 
-test('a reboot comes back by itself, and keeps the certificate', async () => {
-  await answers(30_000);
-  const before = await run('sha256sum /data/mimamori/*');
-  await run('sync; echo kept >/data/kept; (sleep 1; reboot) >/dev/null 2>&1 &');
-  await until('the end of the old system', 60_000, () => status().then(() => false, () => true));
-  const begin = performance.now();
-  await answers(240_000);
-  figure('back after', `${Math.round((performance.now() - begin) / 1000)} s`);
-  await shellAnswers(60_000);
-  assert.ok((await guestTime()) < 120, 'the kernel has begun anew');
-  assert.equal(await run('cat /data/kept'), 'kept');
-  assert.equal(await run('sha256sum /data/mimamori/*'), before);
-  assert.match((await fetch(url)).headers.get('content-type'), /text\/html/);
-}, { limit: 330_000 });
-
-test('power off', async () => {
-  await run('(sleep 1; poweroff) >/dev/null 2>&1 &');
+test('there is swap, in memory and nowhere else', async () => {
+  const swaps = (await run('tail -n +2 /proc/swaps')).split('\n');
+  figure('swap', swaps.join('; '));
+  assert.equal(swaps.length, 1);
+  assert.match(swaps[0], /^\/dev\/zram0 /);
 });

@@ -8,7 +8,7 @@ import { usableIceServers } from '../../web/api.js';
 import { Formats } from '../../web/panel.js';
 import { fileName } from '../../web/snapshot.js';
 import { pickLanguage, textFor } from '../../web/text.js';
-import { cameraName, describe, knownMessage, saysFull } from '../../web/words.js';
+import { cameraName, describe, knownMessage, problemsOf, saysFull } from '../../web/words.js';
 
 const en = textFor('en');
 const ja = textFor('ja');
@@ -127,4 +127,10 @@ test('only ICE servers that a browser takes are kept', () => {
     { urls: ['stun:a:3478', 'http://b'] }, { url: 'turn:c', username: 'u', credential: 'p' }, {}, null, 'stun:d', { urls: 7 },
   ]), [{ urls: ['stun:a:3478'] }, { urls: ['turn:c'], username: 'u', credential: 'p' }]);
   assert.deepEqual(usableIceServers('nonsense'), []);
+});
+
+test('what the board says is wrong is taken only as a list of texts', () => {
+  assert.deepEqual(problemsOf({ problems: ['one', 2, null, 'two'] }), ['one', 'two']);
+  for (const status of [null, {}, { problems: 'x' }, { problems: { length: 3 } }]) assert.deepEqual(problemsOf(status), []);
+  assert.equal(problemsOf({ problems: Array(100).fill('x') }).length, 16);
 });

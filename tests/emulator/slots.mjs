@@ -1,0 +1,74 @@
+// Slots A and B through U-Boot: a trial, a slot that panics, a damaged environment.
+
+import assert from 'node:assert/strict';
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { playing, tab } from '../e2e/browser.mjs';
+import { figure, test } from '../e2e/harness.mjs';
+import { everydayCamera, restart, run, url } from './board.mjs';
+
+// Where the board finds this machine, by QEMU's network.
+const HOST = '10.0.2.2';
+
+test('the board has started from slot A, and U-Boot has both copies of its state', async () => {
+  assert.deepEqual(await slot(), { slot: 'A', try: '', tries: '', failed: '' });
+  assert.match(await run("awk '$2 == \"/\"' /proc/mounts"), /^\/dev\/mmcblk0p2 \/ squashfs ro/);
+  assert.equal(await run('fw_printenv -n slot'), 'A');
+});
+
+test('slot B is tried, shows the picture, and stays when it is kept; what is in /data stays, too', async (context) => {
+  const before = await run('echo kept >/data/kept; sync; sha256sum /data/mimamori/*');
+  await setState('try=B', 'tries=0');
+  figure('back after', await restart());
+  assert.deepEqual(await slot(), { slot: 'B', try: 'B', tries: '1', failed: '' });
+  assert.match(await run("awk '$2 == \"/\"' /proc/mounts"), /^\/dev\/mmcblk0p3 \/ squashfs ro/);
+  assert.equal(await run('cat /data/kept; sha256sum /data/mimamori/*'), `kept\n${before}`);
+  await everydayCamera();
+  const page = await tab(context);
+  await page.goto(url);
+  await playing(page, 60_000);
+  await setState('slot=B', 'try=', 'tries=');
+}, { limit: 330_000 });
+
+test('a slot that panics is tried twice, then the old one is back by itself, though half the state is damaged', async (context) => {
+  await run(`wget -q -O - ${await served(context, process.env.EMULATOR_BROKEN_SLOT)} | dd of=/dev/mmcblk0p2 bs=64k 2>/dev/null`, 240_000);
+  await setState('try=A', 'tries=0');
+  // The older of the copies, half written.
+  await run('dd if=/dev/urandom of=/dev/mmcblk0 bs=1k count=8 seek=$(older) conv=notrunc 2>/dev/null; sync'.replace('$(older)', await olderCopy()));
+  figure('back after', await restart(400_000));
+  assert.deepEqual(await slot(), { slot: 'B', try: '', tries: '', failed: 'A' });
+  assert.equal(await run('fw_printenv -n failed'), 'A');
+}, { limit: 720_000 });
+
+/** What U-Boot told the kernel. */
+async function slot() {
+  const words = (await run('cat /proc/cmdline')).split(' ');
+  const names = ['slot', 'try', 'tries', 'failed'];
+  return Object.fromEntries(names.map((name) => {
+    const word = words.find((each) => each.startsWith(`mimamori.${name}=`));
+    return [name, word?.split('=')[1]];
+  }));
+}
+
+/** Changes U-Boot's state in one step; a name without a value is taken away. */
+async function setState(...lines) {
+  await run(`printf '%s\\n' ${lines.map((line) => `'${line}'`).join(' ')} | fw_setenv -s - && sync`);
+}
+
+/** Where the copy lies that U-Boot would not choose, in KiB: its flag is the smaller one. */
+async function olderCopy() {
+  const flag = (kib) => run(`dd if=/dev/mmcblk0 bs=1 skip=$((${kib} * 1024 + 4)) count=1 2>/dev/null | od -An -tu1`);
+  const [first, second] = [Number(await flag(4096)), Number(await flag(8192))];
+  return (first - second) << 24 >> 24 > 0 ? '8192' : '4096';
+}
+
+/** The file's address, as the board reaches it. */
+async function served(context, path) {
+  const server = createServer((_, response) => {
+    response.setHeader('Content-Length', statSync(path).size);
+    createReadStream(path).pipe(response);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  context.after(async () => server.close());
+  return `http://${HOST}:${server.address().port}/`;
+}
