@@ -12,13 +12,14 @@ FILM_WIDTH=1280
 FILM_HEIGHT=720
 FILM_SECONDS=20
 FILM_BITRATE=1500k
-# The card's partitions in MiB: FAT, slots A and B, data. QEMU wants a power of two.
-CARD_SIZE=256
-CARD_PARTITIONS=(64 48 48 95)
+# Of the card's fourth partition, in MiB; buildroot/board/rpi0w/genimage.cfg has the others.
+DATA_SIZE=84
+# The board that QEMU's raspi0 says it is: the one without Wi-Fi.
+BOARD_TREE=bcm2835-rpi-zero.dtb
 
 # The newest kernel for the Zero that the index has.
 fetch_packages() {
-  local kernel common kbuild debian_files
+  local kernel common kbuild programs debian_files
   debian_set_up
   debian_update
   kernel=$(debian_dependency linux-image-rpi:armel linux-image-)
@@ -26,10 +27,12 @@ fetch_packages() {
   kernel=${kernel#linux-image-}
   common=$(debian_dependency "linux-headers-$kernel:armel" linux-headers-)
   kbuild=$(debian_dependency "linux-headers-$kernel:armel" linux-kbuild-)
+  mapfile -t programs < <(program_packages)
+  ((${#programs[@]})) || die "Debian's index does not know all of: ${PROGRAM_PACKAGES[*]}"
   echo "  Debian's kernel $kernel"
   echo "$kernel" >"$work/kernel-version"
   debian_fetch "linux-image-$kernel:armel" "linux-headers-$kernel:armel" "$common" \
-    "$kbuild:$(dpkg --print-architecture)" busybox-static:armel
+    "$kbuild:$(dpkg --print-architecture)" busybox-static:armel "${programs[@]}"
   printf '%s\n' "${debian_files[@]}" >"$work/packages"
 }
 
@@ -81,7 +84,8 @@ make_initramfs() {
     "$work/camera/stand_in_camera.ko=stand_in_camera.ko"
 }
 
-# The product's own root file system, with Debian's BusyBox in place of Buildroot's.
+# The product's own root file system, with Debian's programs in place of Buildroot's.
+# The kernel belongs to it, as on the real card.
 make_root() {
   local root=$work/root busybox=$work/debian/bin/busybox path
   mkdir -p "$root"
@@ -92,9 +96,24 @@ make_root() {
   for path in $(qemu-arm "$busybox" --list-full); do
     [[ -e $root/$path ]] || ln -s /bin/busybox "$root/$path"
   done
+  install_programs "$root"
   install -m 755 "$(<"$work/program")" "$root/usr/bin/mimamori"
-  mksquashfs "$root" "$work/slot" -all-root -noappend -quiet -no-progress \
-    -p "/etc/shadow m 600 0 0" >"$work/slot.log" 2>&1 || { cat "$work/slot.log" >&2; return 1; }
+  printf '%s\n' '/dev/mmcblk0 0x400000 0x4000' '/dev/mmcblk0 0x800000 0x4000' >"$root/etc/fw_env.config"
+  install_kernel "$root"
+  pack_slot "$root" "$work/slot"
+}
+
+install_kernel() {
+  local kernel
+  kernel=$(<"$work/kernel-version")
+  install -D -m 644 "$work/debian/boot/vmlinuz-$kernel" "$1/boot/zImage"
+  install -m 644 "$work/debian/usr/lib/linux-image-$kernel/$BOARD_TREE" "$1/boot/"
+}
+
+# As Buildroot does: U-Boot does not read everything that mksquashfs can do.
+pack_slot() {
+  mksquashfs "$1" "$2" -all-root -noappend -quiet -no-progress -comp zstd -Xcompression-level 9 \
+    -p "/etc/shadow m 600 0 0" >"$2.log" 2>&1 || { cat "$2.log" >&2; return 1; }
 }
 
 # The user's settings on the card: the delivered ones, and under which address the
@@ -109,28 +128,28 @@ make_data() {
     die "the program refuses overlay/etc/mimamori.toml"
 }
 
+# By the same script and the same table as the real one.
 make_card() {
-  local card=$work/card at=1 number=0 size
-  truncate -s "${CARD_SIZE}M" "$card"
-  for size in "${CARD_PARTITIONS[@]}"; do
-    echo "start=$((at * 2048)), size=$((size * 2048)), type=$( ((number == 0)) && echo c || echo 83)"
-    at=$((at + size))
-    number=$((number + 1))
-  done | sfdisk -q --label dos "$card"
-  mkfs.vfat -F 32 -n BOOT -C "$work/boot" $((CARD_PARTITIONS[0] * 1024)) >/dev/null
-  truncate -s "${CARD_PARTITIONS[3]}M" "$work/data.ext4"
-  mkfs.ext4 -q -F -L data -d "$work/data" "$work/data.ext4"
-  at=1
-  put "$work/boot" 0
-  put "$work/slot" 1
-  put "$work/slot" 2
-  put "$work/data.ext4" 3
+  local images=$work/images target=$work/target
+  mkdir -p "$images/rpi-firmware" "$target/etc"
+  cp "$work/loader/u-boot.bin" "$images/"
+  cp "$work/loader/u-boot-initial-env" "$target/etc/"
+  cp buildroot/board/rpi0w/config.txt "$images/rpi-firmware/"
+  cp "$work/root/boot/$BOARD_TREE" "$images/"
+  ln "$work/slot" "$images/rootfs.squashfs"
+  TARGET_DIR=$target ROOT_LIMIT=$((48 << 20)) buildroot/board/rpi0w/post-image.sh "$images" >"$work/card.log" 2>&1 ||
+    { cat "$work/card.log" >&2; return 1; }
+  mv "$images/sdcard.img" "$work/card"
+  put_data
 }
 
-# Writes a partition's content at its place; holes stay holes.
-put() {
-  local at=1 each
-  for each in "${CARD_PARTITIONS[@]:0:$2}"; do at=$((at + each)); done
-  (($(stat -c %s "$1") <= CARD_PARTITIONS[$2] * 1048576)) || die "$1 is too large for partition $(($2 + 1))"
-  dd if="$1" of="$work/card" bs=1M seek="$at" conv=notrunc,sparse status=none
+put_data() {
+  truncate -s "${DATA_SIZE}M" "$work/data.ext4"
+  mkfs.ext4 -q -F -L data -m 0 -d "$work/data" "$work/data.ext4"
+  dd if="$work/data.ext4" of="$work/card" bs=512 seek="$(partition_start 4)" conv=notrunc,sparse status=none
+}
+
+# In sectors.
+partition_start() {
+  sfdisk -d "$work/card" | sed -nE "s/^[^ ]*$1 : start= *([0-9]+),.*/\1/p"
 }

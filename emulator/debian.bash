@@ -32,8 +32,8 @@ debian_set_up() {
   mkdir -p "$debian_folder"/{lists/partial,packages,none} 2>/dev/null ||
     die "$debian_folder can't be made; name another place with XDG_CACHE_HOME=FOLDER"
   [[ -e $debian_folder/status ]] || : >"$debian_folder/status"
-  cat >"$debian_folder/debian.sources" <<END
-Types: deb
+  cat >"$debian_folder/debian.sources.new" <<END
+Types: deb deb-src
 URIs: $main
 Suites: bookworm bookworm-updates
 Components: main
@@ -45,6 +45,9 @@ Suites: bookworm-security
 Components: main
 Signed-By: $debian_keys
 END
+  # Another mirror, or more to be had from it: the old index says nothing of that.
+  cmp -s "$debian_folder/debian.sources.new" "$debian_folder/debian.sources" || rm -f "$debian_folder/updated"
+  mv "$debian_folder/debian.sources.new" "$debian_folder/debian.sources"
   debian_options=(
     -o "Dir::State=$debian_folder" -o "Dir::State::status=$debian_folder/status"
     -o "Dir::Cache=$debian_folder" -o Dir::Cache::pkgcache=index.bin -o Dir::Cache::srcpkgcache=sources.bin
@@ -77,6 +80,29 @@ debian_update() {
 debian_dependency() {
   { apt-cache "${debian_options[@]}" depends "$1" 2>/dev/null || true; } |
     sed -nE "s/^ +(Depends: <?)?($2[^ :>]*).*/\2/p" | sort -V | tail -1
+}
+
+# Packages for the board and all that they depend on, by name.
+debian_with_dependencies() {
+  apt-get "${debian_options[@]}" -o APT::Architecture=armel -o Dir::Cache::pkgcache= \
+    install -s -qq --no-install-recommends "$@" |
+    sed -nE 's/^Inst ([^ ]+) .*\[all\].*/\1/p; t; s/^Inst ([^ ]+) .*/\1:armel/p'
+}
+
+debian_source_version() {
+  apt-cache "${debian_options[@]}" showsrc "$1" 2>/dev/null | sed -n 's/^Version: //p' | sort -V | tail -1
+}
+
+# Unpacks version $2 of the source package $1, with Debian's patches, as folder $3.
+debian_source() {
+  local new=$3.new log
+  rm -rf "$new"
+  mkdir -p "$new"
+  log=$( (cd "$new" && apt-get "${debian_options[@]}" source --download-only -qq "$1=$2" &&
+    dpkg-source --no-check -x ./*.dsc source) 2>&1) ||
+    { echo "$log" >&2; die "the source of $1 can't be fetched; name another mirror with MIMAMORI_DEBIAN_MIRROR=URL"; }
+  mv -T "$new/source" "$3"
+  rm -rf "$new"
 }
 
 # Fetches packages, and sets debian_files to where they are.

@@ -8,36 +8,47 @@ MACHINE_CLOCK=shift=3,sleep=on,align=off
 # It does not trust the chip's random numbers by itself, as kernels from 6.2 on do.
 MACHINE_WORDS="cryptomgr.notests=1 rng_core.default_quality=1000"
 # The power driver asks for hardware that QEMU does not have.
-MACHINE_WORDS+=" initcall_blacklist=bcm2835_power_driver_init console=ttyS1,115200"
+MACHINE_WORDS+=" initcall_blacklist=bcm2835_power_driver_init"
 
-# Starts it; $work/console is then its serial port, $work/console.log what came
-# from there, and machine_pid the process to wait for.
+# QEMU has no GPU that would load U-Boot from the card. This is what it takes instead.
+make_firmware() {
+  mkimage -A arm -O linux -T kernel -C none -a 0x8000 -e 0x8000 -n u-boot \
+    -d "$work/loader/u-boot.bin" "$work/u-boot" >/dev/null
+}
+
+# Starts it; $work/console is then its serial port, $work/console.log what came from
+# there, $work/loader.console what U-Boot said, and machine_pid the process to wait for.
 machine_start() {
   machine_on "$@" >"$work/machine.log" 2>&1 &
   machine_pid=$!
 }
 
 # Until it is switched off. QEMU's USB does not survive a reset of the board (7.2):
-# a reboot becomes off and on again.
+# a reset becomes off and on again, with the same memory.
 machine_on() {
+  rm -f "$work/memory"
   while :; do
     machine_once "$@" || return
-    grep -aq 'reboot: Restarting system' "$work/console.log" || return 0
+    cat "$work/console.log" >>"$work/console.before"
+    ! grep -aq 'reboot: Power down' "$work/console.log" || return 0
   done
 }
 
+# Where U-Boot does not go: the initramfs is a part of this machine, not of the card.
+INITRAMFS_AT=0x0c000000
+
 machine_once() {
-  local kernel words
-  kernel=$(<"$work/kernel-version")
-  words="$MACHINE_WORDS rdinit=/init root=/dev/mmcblk0p2 panic=5 loglevel=5 $*"
-  emulator/machine/run.py qemu-system-arm -M raspi0 -icount "$MACHINE_CLOCK" -no-reboot \
+  local words size
+  size=$(stat -c %s "$work/initramfs")
+  words="mimamori.board=emulated initrd=$INITRAMFS_AT,$size $MACHINE_WORDS panic=1 loglevel=5 $*"
+  emulator/machine/run.py qemu-system-arm -M raspi0,memory-backend=memory -icount "$MACHINE_CLOCK" -no-reboot \
+    -object "memory-backend-file,id=memory,size=512M,mem-path=$work/memory,share=on" \
     -nodefaults -display none -monitor none \
-    -kernel "$work/debian/boot/vmlinuz-$kernel" \
-    -dtb "$work/debian/usr/lib/linux-image-$kernel/bcm2835-rpi-zero-w.dtb" \
-    -initrd "$work/initramfs" -append "$words" \
+    -kernel "$work/u-boot" -dtb "$work/root/boot/$BOARD_TREE" -append "$words" \
+    -device "loader,file=$work/initramfs,addr=$INITRAMFS_AT,force-raw=on" \
     -drive "if=sd,format=raw,file=$work/card" \
     -chardev "socket,id=console,path=$work/console,server=on,wait=off,logfile=$work/console.log" \
-    -serial null -serial chardev:console \
+    -serial chardev:console -serial "file:$work/loader.console" \
     -netdev "user,id=host,ipv6=off,hostfwd=tcp:$address:$port-:8080,hostfwd=udp:$address:$port-:8080" \
     -netdev "socket,id=wire,fd={wire}" \
     -netdev hubport,id=left,hubid=0,netdev=host -netdev hubport,id=right,hubid=0,netdev=wire \

@@ -15,5 +15,6 @@ BOARD_TOOLS=(
   qemu-system-arm:qemu-system-arm qemu-arm:qemu-user make:make
   arm-linux-gnueabi-gcc-12:gcc-12-arm-linux-gnueabi arm-linux-gnueabi-strip:binutils-arm-linux-gnueabi
   mksquashfs:squashfs-tools sfdisk:fdisk mkfs.vfat:dosfstools mkfs.ext4:e2fsprogs
+  genimage:genimage mcopy:mtools mkimage:u-boot-tools dpkg-source:dpkg-dev bison:bison flex:flex bc:bc
   ffmpeg:ffmpeg python3:python3 curl:curl
 )

@@ -9,7 +9,8 @@
 //!   no tokio.
 //!
 //! [`event_loop`] introduces `io` and `core` to each other; `main.rs` reads
-//! the configuration, opens the descriptors and runs the loop.
+//! the configuration, opens the descriptors and runs the loop. [`steward`] is a
+//! second such loop, for the one process of the camera's system that is root.
 
 // Tests may start from the real time.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -22,3 +23,5 @@ pub mod event_loop;
 pub mod io;
 pub mod options;
 pub mod proto;
+#[allow(clippy::disallowed_methods)]
+pub mod steward;

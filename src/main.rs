@@ -15,6 +15,7 @@ use mimamori::io::gate::{self, GateSettings, Limits};
 use mimamori::io::udp::Udp;
 use mimamori::io::{identity, pages};
 use mimamori::options::{self, Outcome};
+use mimamori::steward::{Paths, Steward};
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -38,19 +39,23 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
         Outcome::Run(config) => {
-            start_log(&config);
-            run(*config)
+            start_log(config.log.as_str());
+            run(serve(*config))
+        }
+        Outcome::Steward(root) => {
+            start_log("info");
+            run(keep_house(root))
         }
     }
 }
 
 /// `RUST_LOG` wins over the configuration.
-fn start_log(config: &Config) {
-    let environment = env_logger::Env::default().default_filter_or(config.log.as_str());
+fn start_log(filter: &str) {
+    let environment = env_logger::Env::default().default_filter_or(filter);
     env_logger::Builder::from_env(environment).init();
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(role: impl Future<Output = Result<Ended, String>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(1)
@@ -58,7 +63,7 @@ fn run(config: Config) -> ExitCode {
         .build();
     let ended = match runtime {
         Ok(runtime) => {
-            let ended = runtime.block_on(serve(config));
+            let ended = runtime.block_on(role);
             // A device that does not let go must not keep the program.
             runtime.shutdown_timeout(IDLE_THREAD);
             ended
@@ -73,6 +78,14 @@ fn run(config: Config) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The steward's role: see [`mimamori::steward`].
+async fn keep_house(root: PathBuf) -> Result<Ended, String> {
+    let shutdown = shutdown().map_err(|error| format!("signals: {error}"))?;
+    let mut steward = Steward::new(Paths::below(&root))?;
+    steward.run(shutdown).await?;
+    Ok(Ended::Shutdown)
 }
 
 async fn serve(config: Config) -> Result<Ended, String> {

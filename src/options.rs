@@ -14,6 +14,11 @@ pub const HELP: &str = "\
 Turns a camera into a WebRTC camera that many browsers can watch.
 
 Usage: mimamori [OPTIONS]
+       mimamori steward [--root DIR]
+
+The steward is the part of the camera's own system that needs root's rights:
+network, clock, watchdog. It is for init to start; DIR stands before all its
+paths, for trying it.
 
 Options:
   --config FILE       read this TOML file; what the command line says wins
@@ -51,6 +56,8 @@ pub struct Options {
 pub enum Outcome {
     /// Run with this configuration.
     Run(Box<Config>),
+    /// Be the steward; its paths begin here.
+    Steward(PathBuf),
     /// Print and stop.
     Exit {
         /// 0, or [`EXIT_USAGE`].
@@ -67,6 +74,10 @@ pub fn interpret(
     arguments: impl IntoIterator<Item = OsString>,
     environment: &Environment,
 ) -> Outcome {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.next_if(|first| first == STEWARD).is_some() {
+        return steward(arguments);
+    }
     let options = match parse(arguments) {
         Ok(Request::Run(options)) => options,
         Ok(Request::Help) => return printed(HELP.into()),
@@ -88,6 +99,26 @@ pub fn interpret(
         }
         Ok(config) => Outcome::Run(Box::new(config)),
         Err(errors) => refused(&errors),
+    }
+}
+
+/// The word that makes the program the steward.
+const STEWARD: &str = "steward";
+
+fn steward(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut root = PathBuf::from("/");
+    loop {
+        let read = match parser.next() {
+            Ok(None) => return Outcome::Steward(root),
+            Ok(Some(Arg::Long("root"))) => value(&mut parser, "--root DIR").map(PathBuf::from),
+            Ok(Some(other)) => Err(other.unexpected().to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Ok(path) => root = path,
+            Err(error) => return refused(&[error, "mimamori --help shows the usage".into()]),
+        }
     }
 }
 

@@ -20,5 +20,6 @@ pub mod pages;
 pub mod places;
 pub mod raw_stream;
 pub mod splice;
+pub mod steward;
 pub mod udp;
 pub mod websocket;

@@ -18,5 +18,6 @@ pub mod sdp_fragment;
 pub mod session_id;
 pub mod signal;
 pub mod sps;
+pub mod steward;
 pub mod stun;
 pub mod vformat;

@@ -83,7 +83,7 @@ async function boardSeconds(seconds) {
 
 /** Seconds of processor time that the program has used, the kernel's on its behalf included. */
 async function workDone() {
-  const fields = (await run('cat /proc/$(pidof mimamori)/stat')).split(' ');
+  const fields = (await run('cat /proc/$(cat /run/mimamori/camera.pid)/stat')).split(' ');
   return (Number(fields[13]) + Number(fields[14])) / 100;
 }
 

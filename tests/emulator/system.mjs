@@ -5,7 +5,7 @@ import { figure, test, until } from '../e2e/harness.mjs';
 import { answers, guestTime, run, shellAnswers, status, url } from './board.mjs';
 
 test('the program runs as its own user, on a root file system that nobody can write to', async () => {
-  const lines = (await run('grep -E "^(Uid|Gid|Groups|VmHWM|Threads)" /proc/$(pidof mimamori)/status')).split('\n');
+  const lines = (await run('grep -E "^(Uid|Gid|Groups|VmHWM|Threads)" /proc/$(cat /run/mimamori/camera.pid)/status')).split('\n');
   const fact = (name) => lines.find((line) => line.startsWith(name)).split(/\s+/).slice(1);
   assert.deepEqual([fact('Uid')[0], fact('Gid')[0]], ['100', '100']);
   assert.ok(fact('Groups').includes('28'), 'in the group of the cameras');
@@ -15,10 +15,10 @@ test('the program runs as its own user, on a root file system that nobody can wr
 });
 
 test('the program is started again when it ends', async () => {
-  const before = await run('pidof mimamori');
-  await run('kill -9 $(pidof mimamori)');
+  const before = await run('cat /run/mimamori/camera.pid');
+  await run('kill -9 $(cat /run/mimamori/camera.pid)');
   await until('another process', 20_000, async () => {
-    const now = await run('pidof mimamori || true');
+    const now = await run('cat /run/mimamori/camera.pid');
     return now && now !== before;
   });
   await answers(30_000);

@@ -68,6 +68,7 @@ setenv describe '
   fdt set ${oops} record-size <0x10000>;
   fdt set ${oops} console-size <0x20000>'
 
+# In quotes, for U-Boot counts words, and drops a line that has too many of them.
 # Starts slot ${use}; comes back only if there is nothing that can be started.
 setenv start '
   setenv part 2; if test ${use} = B; then setenv part 3; fi;
@@ -76,7 +77,7 @@ setenv start '
     fdt addr ${fdt_addr_r};
     fdt resize 2000;
     run describe;
-    setenv bootargs console=${uart},115200 quiet ${random} root=PARTUUID=6d696d61-0${part} rootfstype=squashfs ro rootwait mimamori.slot=${use} mimamori.try=${try} mimamori.tries=${tries} mimamori.failed=${failed} ${words};
+    setenv bootargs "console=${uart},115200 quiet ${random} root=PARTUUID=6d696d61-0${part} rootfstype=squashfs ro rootwait mimamori.slot=${use} mimamori.try=${try} mimamori.tries=${tries} mimamori.failed=${failed} ${words}";
     bootz ${kernel_addr_r} - ${fdt_addr_r};
   fi'
 run start

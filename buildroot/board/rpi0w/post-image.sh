@@ -12,7 +12,7 @@ ENVIRONMENT_SIZE=0x4000
 BOOT_MIB=64
 DATA_MIB=84
 # In bytes. The root file system has to leave room in its slot for a time to come.
-ROOT_LIMIT=$((12 * 1000 * 1000))
+ROOT_LIMIT=${ROOT_LIMIT:-$((12 * 1000 * 1000))}
 UBOOT_LIMIT=$((800 * 1024))
 
 main() {

@@ -1,0 +1,3 @@
+//! The steward's descriptors and processes; [`crate::steward`] brings them together.
+
+pub mod asks;

@@ -1,0 +1,79 @@
+//! What is asked of the steward, and its answers: one line of JSON each.
+//!
+//! Asked is by the camera's server, which is not root and faces the network: what
+//! comes from there is read as strictly as if it came from a stranger.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Longest line either way, in bytes, its newline included.
+pub const MAX_LINE: usize = 64 << 10;
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ask {
+    /// How the steward is: answers with its version and uptime.
+    Status,
+}
+
+/// Reads a request's line; the error is what to answer.
+pub fn parse(line: &[u8]) -> Result<Ask, String> {
+    serde_json::from_slice(line).map_err(|error| format!("not a request: {error}"))
+}
+
+/// The line that says what was asked for, or what is done.
+pub fn done(facts: Value) -> String {
+    line(&json!({ "ok": facts }))
+}
+
+/// The line that says why not, in words for the camera's owner.
+pub fn refused(why: &str) -> String {
+    line(&json!({ "error": why }))
+}
+
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}
+
+/// What an answer's line says; an error also where it is none.
+pub fn answer(line: &[u8]) -> Result<Value, String> {
+    let mut value: Value =
+        serde_json::from_slice(line).map_err(|error| format!("not an answer: {error}"))?;
+    match (value.get("ok").is_some(), value["error"].as_str()) {
+        (true, _) => Ok(value["ok"].take()),
+        (false, Some(why)) => Err(why.into()),
+        (false, None) => Err("not an answer".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        assert_eq!(parse(br#"{"ask":"status"}"#), Ok(Ask::Status));
+        for bad in [
+            &b""[..],
+            b"{}",
+            b"status",
+            br#"{"ask":"reboot_into_nothing"}"#,
+            br#"{"ask":"status"} {}"#,
+            b"\xff",
+        ] {
+            assert!(parse(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    #[test]
+    fn answers_are_read_back() {
+        assert_eq!(
+            answer(done(json!({"a": 1})).as_bytes()),
+            Ok(json!({"a": 1}))
+        );
+        assert_eq!(answer(refused("no\nway").as_bytes()), Err("no\nway".into()));
+        assert!(answer(b"[]").is_err());
+        assert_eq!(done(json!("a\nb")).matches('\n').count(), 1);
+    }
+}

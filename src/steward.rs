@@ -1,0 +1,92 @@
+//! The steward: the one process of the camera's system that is root.
+//!
+//! It does what the camera's server, which faces the network, must not be able to
+//! do itself, and only as far as [`crate::proto::steward::Ask`] has words for it.
+//! As in [`crate::event_loop`], `io` and `core` meet here and nowhere else.
+
+use crate::io::steward::asks::{Asks, Letter};
+use crate::proto::steward::{self, Ask};
+use serde_json::json;
+use std::future::Future;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Where everything is that the steward reads and writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// What lasts until the power goes: sockets, notes, the programs' files.
+    pub run: PathBuf,
+    /// What is kept.
+    pub data: PathBuf,
+    /// The FAT partition, mounted only while it is read or written.
+    pub boot: PathBuf,
+    /// Its owning group may ask the steward.
+    pub state: PathBuf,
+}
+
+impl Paths {
+    pub fn below(root: &Path) -> Paths {
+        Paths {
+            run: root.join("run/mimamori"),
+            data: root.join("data"),
+            boot: root.join("boot"),
+            state: root.join("data/mimamori"),
+        }
+    }
+}
+
+/// Everything that the steward has open.
+pub struct Steward {
+    paths: Paths,
+    asks: Asks,
+    started: Instant,
+}
+
+/// What a turn has waited for.
+enum Woken {
+    Letter(Letter),
+    Shutdown,
+}
+
+impl Steward {
+    pub fn new(paths: Paths) -> Result<Steward, String> {
+        let says = |path: &Path, error| format!("{}: {error}", path.display());
+        std::fs::create_dir_all(&paths.run).map_err(|error| says(&paths.run, error))?;
+        let socket = paths.run.join("steward");
+        let group = std::fs::metadata(&paths.state).ok().map(|data| data.gid());
+        let asks = Asks::listen(&socket, group).map_err(|error| says(&socket, error))?;
+        Ok(Steward {
+            paths,
+            asks,
+            started: Instant::now(),
+        })
+    }
+
+    /// Runs until `shutdown` completes, or something fails for good.
+    pub async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), String> {
+        let mut shutdown = std::pin::pin!(shutdown);
+        log::info!("the steward is there, with {}", self.paths.run.display());
+        loop {
+            let woken = tokio::select! {
+                () = shutdown.as_mut() => Woken::Shutdown,
+                letter = self.asks.next() => Woken::Letter(letter),
+            };
+            match woken {
+                Woken::Letter(letter) => self.handle_letter(letter),
+                Woken::Shutdown => return Ok(()),
+            }
+        }
+    }
+
+    /// Answers at once: whoever asks is itself being waited for.
+    fn handle_letter(&mut self, letter: Letter) {
+        let answer = match letter.ask {
+            Ask::Status => steward::done(json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "uptime_seconds": self.started.elapsed().as_secs(),
+            })),
+        };
+        let _ = letter.reply.send(answer);
+    }
+}
