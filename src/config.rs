@@ -42,6 +42,8 @@ pub struct Config {
     /// TCP and UDP. Unspecified, in either family: every address of both.
     /// Port 0 lets the kernel choose.
     pub listen: SocketAddr,
+    /// Further TCP addresses for pages and signalling, such as port 80.
+    pub also_listen: Vec<SocketAddr>,
     /// What to ask of the camera; its bitrate is `bitrate.start`.
     pub camera: CameraSettings,
     /// 1 to 64.
@@ -97,6 +99,7 @@ impl fmt::Debug for IceServer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileConfig {
     pub listen: Option<SocketAddr>,
+    pub also_listen: Vec<SocketAddr>,
     pub camera: Option<CameraChoice>,
     pub max_viewers: Option<u32>,
     pub width: Option<u32>,
@@ -178,6 +181,7 @@ pub fn assemble(file: FileConfig, options: &Options, environment: &Environment) 
             .listen
             .or(file.listen)
             .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 8080))),
+        also_listen: file.also_listen,
         camera: CameraSettings {
             choice: options.camera.clone().or(file.camera).unwrap_or_default(),
             format: VideoFormat {

@@ -145,6 +145,7 @@ impl Appliance {
                 self.raw.push(&frame);
                 self.hub.handle_frame(now, &frame);
             }
+            CameraEvent::Resting(passed_over) => self.hub.handle_rest(passed_over),
             CameraEvent::Lost(reason) => {
                 log::warn!("camera: {reason}");
                 self.hub.handle_camera_lost(reason);

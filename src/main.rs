@@ -101,7 +101,9 @@ async fn serve(config: Config) -> Result<Ended, String> {
         host_names: config.host_names.clone(),
         limits: Limits::default(),
     };
-    let gate = tokio::spawn(gate::run(listener, gate, letters));
+    let mut listeners = vec![listener];
+    listeners.extend(also_listening(&config.also_listen));
+    let gate = tokio::spawn(gate::run(listeners, gate, letters));
     let hub = hub(&config, udp.local_addr().port())?;
     let addresses = AddressWatch::new();
     say_where(udp.local_addr(), &addresses);
@@ -169,6 +171,16 @@ fn bind(listen: SocketAddr) -> Result<(TcpListener, Udp), String> {
     let udp =
         Udp::bind(SocketAddr::new(listen.ip(), port)).map_err(|error| cannot("UDP", error))?;
     Ok((listener, udp))
+}
+
+/// What can be had of the further addresses: without them the camera is still reached.
+fn also_listening(addresses: &[SocketAddr]) -> impl Iterator<Item = TcpListener> {
+    addresses.iter().filter_map(|address| {
+        let listener = mimamori::io::listener::bind(*address);
+        listener
+            .map_err(|error| log::error!("can't listen on TCP {address} too: {error}"))
+            .ok()
+    })
 }
 
 fn say_where(local: SocketAddr, addresses: &AddressWatch) {

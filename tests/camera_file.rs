@@ -65,6 +65,12 @@ fn without_repeated_sets(stream: &[u8]) -> Vec<u8> {
 }
 
 fn open(path: &Path) -> Camera {
+    let mut camera = open_unwatched(path);
+    camera.set_watched(true);
+    camera
+}
+
+fn open_unwatched(path: &Path) -> Camera {
     Camera::open(CameraSettings {
         choice: CameraChoice::File(path.to_owned()),
         format: VideoFormat {
@@ -225,9 +231,28 @@ async fn a_file_that_vanishes_is_lost_at_its_end() {
         match next(&mut camera).await {
             CameraEvent::Frame(_) => frames += 1,
             CameraEvent::Lost(reason) => break reason,
-            CameraEvent::Started(info) => panic!("{info:?}"),
+            other => panic!("{other:?}"),
         }
     };
     assert!((FRAMES - 1..=FRAMES).contains(&frames), "{frames}");
     assert!(reason.contains("No such file"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_stands_still_while_nobody_watches_and_then_begins_with_a_keyframe() {
+    let file = TempFile::new("rest.h264", &annex_b(64, 48));
+    let mut camera = open_unwatched(&file.0);
+    started(&mut camera).await;
+    assert!(matches!(next(&mut camera).await, CameraEvent::Frame(_)));
+    assert!(matches!(next(&mut camera).await, CameraEvent::Resting(_)));
+    let silence = tokio::time::timeout(Duration::from_secs(600), camera.next());
+    assert!(silence.await.is_err());
+    camera.set_watched(true);
+    for n in 0..7 {
+        let CameraEvent::Frame(frame) = next(&mut camera).await else {
+            panic!("no frame {n}");
+        };
+        assert_eq!(frame.keyframe, n % 5 == 0);
+        assert!(frame.captured.elapsed() < Duration::from_secs(1));
+    }
 }

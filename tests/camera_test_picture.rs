@@ -37,7 +37,7 @@ async fn started(camera: &mut Camera) -> CameraInfo {
     loop {
         match next(camera).await {
             CameraEvent::Started(info) => return info,
-            CameraEvent::Frame(_) => {}
+            CameraEvent::Frame(_) | CameraEvent::Resting(_) => {}
             CameraEvent::Lost(reason) => panic!("lost: {reason}"),
         }
     }

@@ -93,7 +93,7 @@ fn an_unknown_key_suggests_the_nearest() {
     one(
         "colour = 1",
         "m.toml:1:1: ",
-        "known here are listen, camera",
+        "known here are listen, also_listen",
     );
 }
 

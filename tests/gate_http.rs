@@ -8,6 +8,7 @@ use mimamori::io::gate::Limits;
 use mimamori::io::inbound::Inbound;
 use mimamori::proto::http::{Answer, Request};
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 /// Says what it was asked.
 fn echo(request: Request) -> Answer {
@@ -46,6 +47,21 @@ async fn the_page_is_served_with_its_guards() {
     assert_eq!(field(&answer, "connection"), Some("close"));
     let policy = field(&answer, "content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'self';"), "{policy}");
+}
+
+#[tokio::test]
+async fn every_listener_is_answered_while_another_is_flooded() {
+    let door = open_answering(Limits::default(), echo).await;
+    let mut flood = Vec::new();
+    for _ in 0..8 {
+        flood.push(door.connect().await);
+    }
+    let mut stream = TcpStream::connect(door.other_address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: cam.local\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    assert_eq!(status(&door::read_all(&mut stream).await), 200);
+    let answer = door.ask(request).await;
+    assert_eq!(status(&answer), 200);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Errors reported at most; who has more reads none of them.
 const MAX_ERRORS: usize = 50;
+const MAX_ALSO_LISTEN: usize = 4;
 const MAX_ANNOUNCED: usize = 8;
 const MAX_HOST_NAMES: usize = 32;
 const MAX_ICE_SERVERS: usize = 8;
@@ -20,6 +21,7 @@ pub(super) const SECTIONS: [(&str, &[&str]); 4] = [
         "",
         &[
             "listen",
+            "also_listen",
             "camera",
             "max_viewers",
             "announce",
@@ -76,6 +78,7 @@ impl Reader<'_> {
         self.known_keys("", top);
         let mut config = FileConfig {
             listen: self.text("listen", top.get("listen"), values::listen),
+            also_listen: self.list("also_listen", top, MAX_ALSO_LISTEN, values::listen),
             camera: self.text("camera", top.get("camera"), values::camera),
             max_viewers: self.number("max_viewers", top.get("max_viewers"), MAX_VIEWERS),
             announce: self.list("announce", top, MAX_ANNOUNCED, values::announced),

@@ -23,7 +23,7 @@ pub struct Hub {
     whep: Whep,
     ice_servers: Vec<IceServer>,
     started: Instant,
-    /// Why the camera delivers nothing, for people.
+    /// Why the camera delivers nothing, or another one does, for people.
     problem: Option<String>,
 }
 
@@ -47,13 +47,18 @@ impl Hub {
     }
 
     pub fn handle_camera(&mut self, info: CameraInfo) {
-        self.problem = None;
+        self.problem.clone_from(&info.problem);
         self.stage.handle_camera(info);
     }
 
     pub fn handle_camera_lost(&mut self, reason: String) {
         self.problem = Some(reason);
         self.stage.handle_camera_lost();
+    }
+
+    /// Nobody watches, and the camera has passed over so many frames.
+    pub fn handle_rest(&mut self, passed_over: u64) {
+        self.stage.handle_rest(passed_over);
     }
 
     pub fn handle_frame(&mut self, now: Instant, frame: &Frame) {

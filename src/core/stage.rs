@@ -106,6 +106,12 @@ impl Stage {
         self.handle_gap();
     }
 
+    /// The camera has passed over frames that nobody watched.
+    pub fn handle_rest(&mut self, passed_over: u64) {
+        self.frames += passed_over;
+        self.handle_gap();
+    }
+
     fn handle_gap(&mut self) {
         self.gop.clear();
         self.viewers.values_mut().for_each(Viewer::handle_gap);

@@ -11,10 +11,12 @@ use super::lingering;
 use super::places::{Phase, Places};
 use crate::proto::refusal::Refusal;
 use socket2::{SockRef, TcpKeepalive};
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -79,16 +81,18 @@ pub(super) struct Shared {
     pub next_session: AtomicU64,
 }
 
-/// Accepts connections until it is dropped, which closes them all.
+/// Accepts connections of all `listeners`, at least one, until it is dropped, which closes them all.
 ///
 /// Spawns its connections with [`tokio::spawn`] (every future is `Send`), so it
 /// runs on any runtime with I/O and time enabled; no `LocalSet` is needed.
-pub async fn run(listener: TcpListener, settings: GateSettings, inbound: InboundSender) {
+pub async fn run(listeners: Vec<TcpListener>, settings: GateSettings, inbound: InboundSender) {
     let mut door = Door::new(settings, inbound);
     let mut backoff = FIRST_BACKOFF;
+    let mut turn = 0;
     loop {
+        turn = (turn + 1) % listeners.len();
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = accept(&listeners, turn) => match accepted {
                 Ok((stream, peer)) => {
                     backoff = FIRST_BACKOFF;
                     door.admit(stream, canonical(peer));
@@ -104,6 +108,22 @@ pub async fn run(listener: TcpListener, settings: GateSettings, inbound: Inbound
             Some(_) = door.tasks.join_next(), if !door.tasks.is_empty() => {}
         }
     }
+}
+
+/// The next connection of any listener; `turn` goes round, so that a flood of one does
+/// not keep the others shut.
+async fn accept(
+    listeners: &[TcpListener],
+    turn: usize,
+) -> std::io::Result<(TcpStream, SocketAddr)> {
+    poll_fn(|context| {
+        let (before, first) = listeners.split_at(turn);
+        let in_turn = first.iter().chain(before);
+        let accepted = in_turn.map(|each| each.poll_accept(context));
+        let mut ready = accepted.filter(Poll::is_ready);
+        ready.next().unwrap_or(Poll::Pending)
+    })
+    .await
 }
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(10);

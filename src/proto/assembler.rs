@@ -34,6 +34,11 @@ pub enum Assembled {
 }
 
 impl Assembler {
+    /// Buffers are left out from here on: nothing makes sense before the next IDR.
+    pub fn skip(&mut self) {
+        self.in_step = false;
+    }
+
     /// `damaged` is true if the driver flagged an error or the buffer was filled
     /// to its last byte (the Pi's driver truncates silently).
     pub fn push(&mut self, buffer: &[u8], captured: Instant, damaged: bool) -> Assembled {

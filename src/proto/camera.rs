@@ -46,6 +46,8 @@ pub struct CameraInfo {
     pub keyframe_on_request: bool,
     /// True if the bitrate can be changed while streaming.
     pub bitrate_adjustable: bool,
+    /// Why it stands in for the camera that was wanted, for people.
+    pub problem: Option<String>,
 }
 
 /// What a camera hands to the event loop.
@@ -55,6 +57,9 @@ pub enum CameraEvent {
     Started(CameraInfo),
     /// The next picture.
     Frame(super::frame::Frame),
+    /// Nobody watches, and so many pictures were passed over unread since it was last
+    /// said. What was handed out before them is no beginning for anybody any more.
+    Resting(u64),
     /// It delivers nothing now; it keeps trying by itself. The text is for people.
     Lost(String),
 }

@@ -54,6 +54,7 @@ impl SimCamera {
             },
             keyframe_on_request: self.keyframe_on_request,
             bitrate_adjustable: true,
+            problem: None,
         }
     }
 

@@ -20,6 +20,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Door {
     pub address: SocketAddr,
+    /// The gate listens there, too.
+    pub other_address: SocketAddr,
     pub gate: JoinHandle<()>,
     pub pages: Option<PagesHandle>,
     directory: PathBuf,
@@ -41,14 +43,17 @@ pub async fn open(limits: Limits) -> (Door, mpsc::Receiver<Inbound>) {
     let pages = pages::start(&pages_socket, inbound.clone()).expect("pages");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
+    let other = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let other_address = other.local_addr().expect("an address");
     let settings = GateSettings {
         pages_socket,
         host_names: vec!["cam.example.com".to_owned()],
         limits,
     };
-    let gate = tokio::spawn(gate::run(listener, settings, inbound));
+    let gate = tokio::spawn(gate::run(vec![listener, other], settings, inbound));
     let door = Door {
         address,
+        other_address,
         gate,
         pages: Some(pages),
         directory,

@@ -160,6 +160,10 @@ fn run(mut source: Box<dyn PictureSource>, shared: &Shared, events: &Events) -> 
         };
         if !orders.watched {
             source.rest();
+            if !resting {
+                // Full: then it is still behind, and a keyframe clears it.
+                let _ = events.try_send(Ok(CameraEvent::Resting(0)));
+            }
             resting = true;
             shared.sleep(orders.format);
             continue;
@@ -210,6 +214,7 @@ fn restart(
         format,
         keyframe_on_request: true,
         bitrate_adjustable: true,
+        problem: None,
     };
     // If nobody hears it, the camera is gone, and the next order is to stop.
     let _ = events.blocking_send(Ok(CameraEvent::Started(info)));

@@ -2,7 +2,7 @@
 //!
 //! [`Camera`] looks for the camera that was chosen, runs it, and looks again when
 //! it is lost. Each kind has a file of its own: [`v4l2`] takes finished H.264 from
-//! a device, [`file`] plays, [`live`] encodes pictures in software on a thread.
+//! a device, [`film`] plays, [`live`] encodes pictures in software on a thread.
 
 mod backoff;
 #[cfg(feature = "test-camera")]
@@ -10,7 +10,7 @@ mod convert;
 mod device;
 #[cfg(feature = "test-camera")]
 mod encoder;
-mod file;
+mod film;
 #[cfg(feature = "test-camera")]
 mod font;
 mod limits;
@@ -20,6 +20,7 @@ mod live;
 mod picture;
 mod search;
 mod stamp;
+mod stand_in;
 #[cfg(feature = "test-camera")]
 mod test_picture;
 mod v4l2;
@@ -29,10 +30,11 @@ mod webcam;
 use crate::proto::camera::{CameraEvent, VideoFormat};
 use backoff::Backoff;
 use device::Device;
-use file::FilePlayer;
+use film::{Film, FilmPlayer};
 #[cfg(feature = "test-camera")]
 use live::Live;
 use search::{Found, Search};
+use stand_in::StandIn;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -88,12 +90,11 @@ enum State {
     /// Nothing runs; a device is looked for.
     Searching,
     Device(Box<Stream<Device>>),
-    File(Box<FilePlayer>),
+    File(Box<FilmPlayer>),
     #[cfg(feature = "test-camera")]
     Live(Live),
-    /// The test picture, while a device is looked for.
-    #[cfg(feature = "test-camera")]
-    StandIn(Live),
+    /// Shown while a device is looked for.
+    StandIn(StandIn),
 }
 
 impl Camera {
@@ -138,7 +139,8 @@ impl Camera {
                 }
             }
             #[cfg(feature = "test-camera")]
-            State::Live(live) | State::StandIn(live) => live.order(|orders| orders.format = format),
+            State::Live(live) => live.order(|orders| orders.format = format),
+            State::StandIn(stand_in) => stand_in.set_format(format),
         }
     }
 
@@ -149,9 +151,8 @@ impl Camera {
             State::Waiting(_) | State::Searching | State::File(_) => {}
             State::Device(stream) => stream.set_bitrate(bits_per_second),
             #[cfg(feature = "test-camera")]
-            State::Live(live) | State::StandIn(live) => {
-                live.order(|orders| orders.bitrate = bits_per_second);
-            }
+            State::Live(live) => live.order(|orders| orders.bitrate = bits_per_second),
+            State::StandIn(stand_in) => stand_in.set_bitrate(bits_per_second),
         }
     }
 
@@ -161,20 +162,23 @@ impl Camera {
             State::Waiting(_) | State::Searching | State::File(_) => {}
             State::Device(stream) => stream.request_keyframe(),
             #[cfg(feature = "test-camera")]
-            State::Live(live) | State::StandIn(live) => live.order(|orders| orders.keyframe = true),
+            State::Live(live) => live.order(|orders| orders.keyframe = true),
+            State::StandIn(stand_in) => stand_in.request_keyframe(),
         }
     }
 
-    /// Whether anybody watches. A software encoder rests when nobody does; a
-    /// hardware camera goes on, so that its first picture is there at once.
+    /// Whether anybody watches. Every camera rests when nobody does, as said by
+    /// [`CameraEvent::Resting`]; a device goes on by itself meanwhile, so that its first
+    /// picture is there at once.
     pub fn set_watched(&mut self, watched: bool) {
         self.watched = watched;
         match &mut self.state {
-            State::Waiting(_) | State::Searching | State::File(_) | State::Device(_) => {}
+            State::Waiting(_) | State::Searching => {}
+            State::File(player) => player.set_watched(watched),
+            State::Device(stream) => stream.set_watched(watched),
             #[cfg(feature = "test-camera")]
-            State::Live(live) | State::StandIn(live) => {
-                live.order(|orders| orders.watched = watched);
-            }
+            State::Live(live) => live.order(|orders| orders.watched = watched),
+            State::StandIn(stand_in) => stand_in.set_watched(watched),
         }
     }
 
@@ -194,9 +198,8 @@ impl Camera {
             State::File(player) => Step::Stream(player.next().await),
             #[cfg(feature = "test-camera")]
             State::Live(live) => Step::Stream(live.next().await),
-            #[cfg(feature = "test-camera")]
-            State::StandIn(live) => tokio::select! {
-                event = live.next() => Step::Stream(event),
+            State::StandIn(stand_in) => tokio::select! {
+                event = stand_in.next() => Step::Stream(event),
                 found = self.search.next(format, bitrate) => Step::Search(found),
             },
         }
@@ -218,7 +221,12 @@ impl Camera {
 
     fn start(&mut self) -> Result<(), String> {
         self.state = match &self.settings.choice {
-            CameraChoice::File(path) => State::File(Box::new(FilePlayer::open(path)?)),
+            CameraChoice::File(path) => {
+                let film = Film::File(path.clone());
+                let mut player = Box::new(FilmPlayer::open(film)?);
+                player.set_watched(self.watched);
+                State::File(player)
+            }
             CameraChoice::Test => self.test_camera()?,
             CameraChoice::Auto | CameraChoice::Device(_) => State::Searching,
         };
@@ -248,7 +256,8 @@ impl Camera {
     fn adopt(&mut self, found: Found) -> Result<(), String> {
         match found {
             Found::H264(configured) => {
-                let stream = Stream::new(configured).map_err(|e| e.to_string())?;
+                let mut stream = Stream::new(configured).map_err(|e| e.to_string())?;
+                stream.set_watched(self.watched);
                 self.state = State::Device(Box::new(stream));
                 // What was asked while it was being opened.
                 self.set_bitrate(self.settings.bitrate);
@@ -260,24 +269,18 @@ impl Camera {
         Ok(())
     }
 
-    /// No device now. Where any camera will do, the test picture stands in.
-    #[cfg(feature = "test-camera")]
+    /// No device now. Where any camera will do, a test picture stands in.
     fn not_found(&mut self, reason: String) -> Result<(), String> {
         if self.settings.choice != CameraChoice::Auto || self.seen {
             return Err(reason);
         }
         if !matches!(self.state, State::StandIn(_)) {
-            log::info!("{reason}; showing the test picture meanwhile");
-            let source = Box::new(test_picture::TestSource::new());
-            self.state = State::StandIn(self.live(source)?);
+            log::info!("{reason}; showing a test picture meanwhile");
+            let stand_in = StandIn::start(&self.settings, self.watched, reason)?;
+            self.state = State::StandIn(stand_in);
         }
         self.search.begin(Instant::now() + LOOK_AGAIN);
         Ok(())
-    }
-
-    #[cfg(not(feature = "test-camera"))]
-    fn not_found(&mut self, reason: String) -> Result<(), String> {
-        Err(reason)
     }
 
     fn note(&mut self, event: &CameraEvent) {
@@ -287,7 +290,7 @@ impl Camera {
                 self.backoff.started(Instant::now().into_std());
                 self.seen |= self.is_device();
             }
-            CameraEvent::Lost(_) => {}
+            CameraEvent::Resting(_) | CameraEvent::Lost(_) => {}
         }
     }
 

@@ -15,6 +15,8 @@ use v4l::v4l_sys as sys;
 const FIRST_FRAME_LIMIT: Duration = Duration::from_secs(5);
 /// There is no event for a sensor that has stalled: only silence says it.
 const FRAME_LIMIT: Duration = Duration::from_secs(3);
+/// While nobody watches it is said so often that the camera lives.
+const SAY_PASSED: Duration = Duration::from_secs(1);
 /// Keyframes by themselves, in seconds: where they can be asked for, and where a
 /// lost picture has to wait for the next.
 const RELAXED_PERIOD: u32 = 2;
@@ -108,6 +110,7 @@ pub(super) fn configure<D: Driver>(
             .range(sys::V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME)
             .is_some(),
         bitrate_adjustable: device.range(sys::V4L2_CID_MPEG_VIDEO_BITRATE).is_some(),
+        problem: None,
     };
     set_first_accepted(
         &mut device,
@@ -201,6 +204,7 @@ pub(super) struct Stream<D: Driver> {
     info: CameraInfo,
     flow: Flow,
     announced: bool,
+    watched: bool,
 }
 
 impl<D: Driver> Stream<D> {
@@ -221,6 +225,7 @@ impl<D: Driver> Stream<D> {
             info,
             flow: Flow::new(Instant::now()),
             announced: false,
+            watched: true,
         })
     }
 
@@ -240,11 +245,17 @@ impl<D: Driver> Stream<D> {
                 Ok(Err(e)) => return Err(format!("{}: {e}", self.info.name)),
                 Err(_) => continue,
             };
+            let rests = !self.watched && self.info.keyframe_on_request && self.flow.shown;
             let flow = &mut self.flow;
             let mut met = Assembled::Nothing;
             let device = ready.get_inner_mut();
             let dequeued = device.dequeue(&mut |buffer| {
-                met = flow.meet(Instant::now(), super::device::monotonic_now(), &buffer);
+                let now = Instant::now();
+                if rests {
+                    flow.pass_over(now, &buffer);
+                } else {
+                    met = flow.meet(now, super::device::monotonic_now(), &buffer);
+                }
             });
             match dequeued {
                 Ok(true) => {}
@@ -254,9 +265,24 @@ impl<D: Driver> Stream<D> {
             match met {
                 Assembled::Frame(frame) => return Ok(CameraEvent::Frame(frame)),
                 Assembled::Damaged => self.request_keyframe(),
+                Assembled::Nothing if rests => {
+                    if let Some(passed) = self.flow.say_passed(Instant::now()) {
+                        return Ok(CameraEvent::Resting(passed));
+                    }
+                }
                 Assembled::Nothing => {}
             }
         }
+    }
+
+    /// While nobody watches, pictures are passed over, which costs next to nothing; the
+    /// first who comes gets a keyframe made. Where none can be asked for, they are read
+    /// all the same.
+    pub fn set_watched(&mut self, watched: bool) {
+        if watched && !self.watched && self.flow.wake() {
+            self.request_keyframe();
+        }
+        self.watched = watched;
     }
 
     pub fn set_bitrate(&mut self, bits_per_second: u32) {
@@ -316,6 +342,11 @@ struct Flow {
     stamps: Stamps,
     /// Without a frame until then, the camera is lost.
     limit: Instant,
+    /// There has been a frame: the stream's parameter sets are known.
+    shown: bool,
+    /// Buffers passed over since it was said last, and when that was.
+    passed: u64,
+    said: Option<Instant>,
 }
 
 impl Flow {
@@ -324,7 +355,33 @@ impl Flow {
             assembler: Assembler::default(),
             stamps: Stamps::default(),
             limit: now + FIRST_FRAME_LIMIT,
+            shown: false,
+            passed: 0,
+            said: None,
         }
+    }
+
+    /// Nobody watches: a sign of life is enough.
+    fn pass_over(&mut self, now: Instant, buffer: &Buffer<'_>) {
+        self.assembler.skip();
+        if !buffer.data.is_empty() {
+            self.passed += 1;
+            self.limit = now + FRAME_LIMIT;
+        }
+    }
+
+    /// How many, at once and then once a second.
+    fn say_passed(&mut self, now: Instant) -> Option<u64> {
+        if self.passed == 0 || self.said.is_some_and(|said| now < said + SAY_PASSED) {
+            return None;
+        }
+        self.said = Some(now);
+        Some(std::mem::take(&mut self.passed))
+    }
+
+    /// True if buffers were passed over.
+    fn wake(&mut self) -> bool {
+        self.said.take().is_some()
     }
 
     fn meet(&mut self, now: Instant, monotonic_now: Duration, buffer: &Buffer<'_>) -> Assembled {
@@ -334,6 +391,7 @@ impl Flow {
             return met;
         };
         self.limit = now + FRAME_LIMIT;
+        self.shown = true;
         let age = buffer.stamp.and_then(|stamp| age(monotonic_now, stamp));
         frame.captured = self.stamps.captured(now.into_std(), age, buffer.data.len());
         Assembled::Frame(frame)

@@ -421,3 +421,62 @@ async fn the_drivers_time_is_used_where_it_makes_sense() {
     let age = begin.saturating_duration_since(taken);
     assert!(age > Duration::from_millis(300), "{age:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn while_nobody_watches_pictures_are_passed_over_and_the_first_who_comes_gets_a_keyframe() {
+    let (device, bench) = FakeDevice::pi();
+    let mut stream = stream(device);
+    stream.set_watched(false);
+    info(&mut stream).await;
+    let deliver = |parts: &[&[u8]]| bench.lock().unwrap().deliver(buffer(parts));
+    deliver(&[SPS, PPS, IDR]);
+    assert!(frame(&mut stream).await.keyframe, "the first is read");
+    let resting = async |stream: &mut Stream<FakeDevice>| match stream.next().await {
+        Ok(CameraEvent::Resting(passed)) => passed,
+        other => panic!("not resting but {other:?}"),
+    };
+    deliver(&[P]);
+    assert_eq!(resting(&mut stream).await, 1);
+    // More than the longest silence, each picture a second after the last.
+    for _ in 0..5 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        deliver(&[P]);
+        assert_eq!(resting(&mut stream).await, 1);
+    }
+    assert_eq!(bench.lock().unwrap().count(FORCE), 0);
+    stream.set_watched(true);
+    assert_eq!(bench.lock().unwrap().count(FORCE), 1);
+    deliver(&[P]);
+    deliver(&[SPS, PPS]);
+    deliver(&[IDR]);
+    let key = frame(&mut stream).await;
+    assert!(key.keyframe, "what refers to passed pictures is left out");
+    assert_eq!(key.data[..], [SPS, PPS, IDR].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resting_device_that_falls_silent_is_lost() {
+    let (device, bench) = FakeDevice::pi();
+    let mut stream = stream(device);
+    stream.set_watched(false);
+    info(&mut stream).await;
+    bench.lock().unwrap().deliver(buffer(&[SPS, PPS, IDR]));
+    frame(&mut stream).await;
+    bench.lock().unwrap().deliver(buffer(&[P]));
+    assert!(matches!(stream.next().await, Ok(CameraEvent::Resting(1))));
+    let begin = Instant::now();
+    assert!(stream.next().await.is_err());
+    assert_eq!(begin.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_keyframes_on_request_every_picture_is_read() {
+    let (device, bench) = FakeDevice::mainline();
+    let mut stream = stream(device);
+    stream.set_watched(false);
+    info(&mut stream).await;
+    for parts in [&[SPS, PPS, IDR][..], &[P], &[P]] {
+        bench.lock().unwrap().deliver(buffer(parts));
+        frame(&mut stream).await;
+    }
+}

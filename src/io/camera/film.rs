@@ -1,4 +1,4 @@
-//! An Annex B file, played in real time and looped.
+//! An Annex B film, played in real time and looped: a file, or one that is built in.
 
 use crate::proto::annexb::{self, AccessUnits};
 use crate::proto::assembler::{Assembled, Assembler};
@@ -24,10 +24,22 @@ const SENSIBLE_FPS: std::ops::RangeInclusive<f32> = 1.0..=120.0;
 /// hurrying after it.
 const LATE: Duration = Duration::from_secs(1);
 
-/// A file being played.
-pub(super) struct FilePlayer {
-    path: PathBuf,
-    file: File,
+/// What is played.
+pub(super) enum Film {
+    File(PathBuf),
+    /// In the program itself: where no test picture can be encoded.
+    #[cfg_attr(feature = "test-camera", allow(dead_code))]
+    BuiltIn {
+        /// For people.
+        name: &'static str,
+        contents: &'static [u8],
+    },
+}
+
+/// A film being played.
+pub(super) struct FilmPlayer {
+    film: Film,
+    reader: Box<dyn Read>,
     buffer: Vec<u8>,
     units: AccessUnits,
     assembler: Assembler,
@@ -39,26 +51,28 @@ pub(super) struct FilePlayer {
     /// Read but not due yet.
     next: Option<Frame>,
     announced: bool,
+    /// There has been a frame: the stream's parameter sets are known.
+    shown: bool,
+    watched: bool,
+    resting: bool,
 }
 
-impl FilePlayer {
-    /// Opens a file.
+impl FilmPlayer {
+    /// Opens a film.
     ///
     /// # Errors
-    /// With a text for people if it cannot be read, is no ordinary file or is empty.
-    pub fn open(path: &Path) -> Result<FilePlayer, String> {
-        let file = open(path)?;
-        Ok(FilePlayer {
-            path: path.to_owned(),
-            file,
+    /// With a text for people if a file cannot be read, is no ordinary one or is empty.
+    pub fn open(film: Film) -> Result<FilmPlayer, String> {
+        Ok(FilmPlayer {
+            reader: film.open()?,
             buffer: vec![0; READ_SIZE],
             units: AccessUnits::default(),
             assembler: Assembler::default(),
             barren: 0,
             shown_in_this_pass: false,
             info: CameraInfo {
-                kind: CameraKind::File,
-                name: path.display().to_string(),
+                kind: film.kind(),
+                name: film.name(),
                 format: VideoFormat {
                     width: 0,
                     height: 0,
@@ -66,15 +80,27 @@ impl FilePlayer {
                 },
                 keyframe_on_request: false,
                 bitrate_adjustable: false,
+                problem: None,
             },
+            film,
             pace: Pace::new(DEFAULT_FPS),
             next: None,
             announced: false,
+            shown: false,
+            watched: true,
+            resting: false,
         })
     }
 
     /// The next event, at its time. An error ends the playing. Cancel-safe.
     pub async fn next(&mut self) -> Result<CameraEvent, String> {
+        if self.shown && !self.watched {
+            if self.resting {
+                std::future::pending::<()>().await;
+            }
+            self.resting = true;
+            return Ok(CameraEvent::Resting(0));
+        }
         loop {
             match &self.next {
                 Some(frame) => {
@@ -88,6 +114,7 @@ impl FilePlayer {
                     }
                     tokio::time::sleep_until(self.pace.due()).await;
                     if let Some(mut frame) = self.next.take() {
+                        self.shown = true;
                         frame.captured = self.pace.step(Instant::now()).into_std();
                         return Ok(CameraEvent::Frame(frame));
                     }
@@ -102,6 +129,22 @@ impl FilePlayer {
         }
     }
 
+    /// While nobody watches, it stands still; then it begins anew, with a keyframe.
+    pub fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
+        if !watched || !self.resting {
+            return;
+        }
+        self.resting = false;
+        self.next = None;
+        // If the file is gone meanwhile, its reader is at the end and says so.
+        if let Ok(reader) = self.film.open() {
+            self.reader = reader;
+        }
+        self.units = AccessUnits::default();
+        self.assembler = Assembler::default();
+    }
+
     /// One step towards the next frame: a unit that is there already, else more of
     /// the file.
     fn read(&mut self) -> Result<(), String> {
@@ -110,7 +153,7 @@ impl FilePlayer {
             return Ok(());
         }
         let got = self
-            .file
+            .reader
             .read(&mut self.buffer)
             .map_err(|e| self.error(&e.to_string()))?;
         if got == 0 {
@@ -142,7 +185,7 @@ impl FilePlayer {
         if !self.shown_in_this_pass {
             return Err(self.error("no H.264 picture that can be decoded; is it Annex B?"));
         }
-        self.file = open(&self.path)?;
+        self.reader = self.film.open()?;
         self.units = AccessUnits::default();
         // The beginning does not refer to the end.
         self.assembler = Assembler::default();
@@ -175,7 +218,30 @@ impl FilePlayer {
     }
 
     fn error(&self, what: &str) -> String {
-        format!("{}: {what}", self.path.display())
+        format!("{}: {what}", self.film.name())
+    }
+}
+
+impl Film {
+    fn open(&self) -> Result<Box<dyn Read>, String> {
+        match self {
+            Film::File(path) => Ok(Box::new(open(path)?)),
+            Film::BuiltIn { contents, .. } => Ok(Box::new(*contents)),
+        }
+    }
+
+    fn kind(&self) -> CameraKind {
+        match self {
+            Film::File(_) => CameraKind::File,
+            Film::BuiltIn { .. } => CameraKind::Test,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Film::File(path) => path.display().to_string(),
+            Film::BuiltIn { name, .. } => (*name).into(),
+        }
     }
 }
 
