@@ -97,6 +97,7 @@ make_root() {
     [[ -e $root/$path ]] || ln -s /bin/busybox "$root/$path"
   done
   install_programs "$root"
+  install_wifi "$root"
   install -m 755 "$(<"$work/program")" "$root/usr/bin/mimamori"
   date -u +%s >"$root/etc/build-date"
   printf '%s\n' '/dev/mmcblk0 0x400000 0x4000' '/dev/mmcblk0 0x800000 0x4000' >"$root/etc/fw_env.config"

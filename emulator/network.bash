@@ -1,4 +1,4 @@
-# The other end of the USB cable, by `source`: for the tests the emulated board is its
+# The other end of the USB cable, by `source` behind programs.bash: for the tests the emulated board is its
 # own computer, by a USB controller that exists in the kernel only (dummy_hcd).
 # shellcheck shell=bash disable=SC2154,SC2034
 
@@ -6,9 +6,9 @@
 NETWORK_MODULES=libcomposite,usb_f_rndis,usb_f_ncm,usb_f_ecm
 # Of the computer; they lie in /data, for no real board has them.
 COMPUTER_MODULES=(cdc_ncm rndis_host dummy_hcd)
-# Programs of the board's system, as in programs.bash, and one of the computer's.
-NETWORK_PACKAGES=(avahi-daemon dnsmasq-base socat)
-NETWORK_PROGRAMS=(usr/sbin/avahi-daemon usr/sbin/dnsmasq usr/bin/socat)
+# socat is the computer's.
+PROGRAM_PACKAGES+=(avahi-daemon dnsmasq-base socat)
+PROGRAMS+=(usr/sbin/avahi-daemon usr/bin/socat)
 
 # Puts the computer's modules into the folder $1.
 put_computer_modules() {

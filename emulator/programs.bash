@@ -12,14 +12,14 @@ PROGRAMS=(
 
 # The packages' names, for debian_fetch.
 program_packages() {
-  debian_with_dependencies "${PROGRAM_PACKAGES[@]}" "${NETWORK_PACKAGES[@]}"
+  debian_with_dependencies "${PROGRAM_PACKAGES[@]}"
 }
 
 # Puts them into the root file system $1, each with the libraries that it names.
 install_programs() {
   local root=$1 path
   mkdir -p "$root/lib"
-  for path in "${PROGRAMS[@]}" "${NETWORK_PROGRAMS[@]}"; do
+  for path in "${PROGRAMS[@]}"; do
     [[ -e $work/debian/$path ]] || die "Debian's packages have no $path"
     rm -f "${root:?}/$path"
     install -D -m 755 "$work/debian/$path" "$root/$path"

@@ -3,6 +3,7 @@
 //!
 //! Lies above the floors and may use both.
 
+pub mod card;
 mod reader;
 mod source;
 mod values;

@@ -83,7 +83,7 @@ fn run(role: impl Future<Output = Result<Ended, String>>) -> ExitCode {
 /// The steward's role: see [`mimamori::steward`].
 async fn keep_house(root: PathBuf) -> Result<Ended, String> {
     let shutdown = shutdown().map_err(|error| format!("signals: {error}"))?;
-    let mut steward = Steward::new(Paths::below(&root))?;
+    let mut steward = Steward::new(Paths::below(&root)).await?;
     steward.run(shutdown).await?;
     Ok(Ended::Shutdown)
 }

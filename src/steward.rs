@@ -4,8 +4,14 @@
 //! do itself, and only as far as [`crate::proto::steward::Ask`] has words for it.
 //! As in [`crate::event_loop`], `io` and `core` meet here and nowhere else.
 
+mod intake;
+mod networking;
+
 use crate::io::steward::asks::{Asks, Letter};
+use crate::proto::radio::Event;
 use crate::proto::steward::{self, Ask};
+use crate::proto::wifi::Network;
+use networking::Networking;
 use serde_json::json;
 use std::future::Future;
 use std::os::unix::fs::MetadataExt;
@@ -15,6 +21,8 @@ use std::time::Instant;
 /// Where everything is that the steward reads and writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
+    /// The kernel's folders are below it.
+    pub root: PathBuf,
     /// What lasts until the power goes: sockets, notes, the programs' files.
     pub run: PathBuf,
     /// What is kept.
@@ -28,6 +36,7 @@ pub struct Paths {
 impl Paths {
     pub fn below(root: &Path) -> Paths {
         Paths {
+            root: root.into(),
             run: root.join("run/mimamori"),
             data: root.join("data"),
             boot: root.join("boot"),
@@ -40,24 +49,28 @@ impl Paths {
 pub struct Steward {
     paths: Paths,
     asks: Asks,
+    networking: Networking,
     started: Instant,
 }
 
 /// What a turn has waited for.
 enum Woken {
     Letter(Letter),
+    Network(Option<Event>),
     Shutdown,
 }
 
 impl Steward {
-    pub fn new(paths: Paths) -> Result<Steward, String> {
+    pub async fn new(paths: Paths) -> Result<Steward, String> {
         let says = |path: &Path, error| format!("{}: {error}", path.display());
         std::fs::create_dir_all(&paths.run).map_err(|error| says(&paths.run, error))?;
         let socket = paths.run.join("steward");
         let group = std::fs::metadata(&paths.state).ok().map(|data| data.gid());
         let asks = Asks::listen(&socket, group).map_err(|error| says(&socket, error))?;
+        let networking = Networking::begin(&paths).await;
         Ok(Steward {
             paths,
+            networking,
             asks,
             started: Instant::now(),
         })
@@ -71,9 +84,11 @@ impl Steward {
             let woken = tokio::select! {
                 () = shutdown.as_mut() => Woken::Shutdown,
                 letter = self.asks.next() => Woken::Letter(letter),
+                event = self.networking.wait() => Woken::Network(event),
             };
             match woken {
                 Woken::Letter(letter) => self.handle_letter(letter),
+                Woken::Network(event) => self.networking.turn(event),
                 Woken::Shutdown => return Ok(()),
             }
         }
@@ -86,6 +101,31 @@ impl Steward {
                 "version": env!("CARGO_PKG_VERSION"),
                 "uptime_seconds": self.started.elapsed().as_secs(),
             })),
+            Ask::Network => steward::done(self.networking.facts()),
+            Ask::Scan => {
+                self.networking.scan();
+                steward::done(self.networking.facts())
+            }
+            Ask::Join {
+                ssid,
+                passphrase,
+                hidden,
+                country,
+            } => {
+                let proven = false;
+                let network = Network {
+                    ssid,
+                    passphrase,
+                    hidden,
+                    proven,
+                };
+                self.networking.join(network, country);
+                steward::done(self.networking.facts())
+            }
+            Ask::CloseAccessPoint => {
+                self.networking.close_access_point();
+                steward::done(self.networking.facts())
+            }
         };
         let _ = letter.reply.send(answer);
     }

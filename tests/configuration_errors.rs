@@ -239,7 +239,7 @@ fn usage(arguments: &[&str]) -> String {
             assert_eq!((code, out.as_str()), (EXIT_USAGE, ""), "{err}");
             err
         }
-        Outcome::Run(_) => panic!("{arguments:?} were accepted"),
+        Outcome::Run(_) | Outcome::Steward(_) => panic!("{arguments:?} were accepted"),
     }
 }
 

@@ -16,7 +16,9 @@ const MAX_ICE_SERVERS: usize = 8;
 const MAX_ICE_URLS: usize = 8;
 
 /// Name and keys of a section; the first is the top of the file.
-pub(super) const SECTIONS: [(&str, &[&str]); 4] = [
+pub(super) type Section = (&'static str, &'static [&'static str]);
+
+pub(super) const SECTIONS: [Section; 4] = [
     (
         "",
         &[
@@ -42,10 +44,7 @@ pub(super) const SECTIONS: [(&str, &[&str]); 4] = [
 pub(super) fn parse(text: &str, name: &str) -> Result<FileConfig, Vec<ConfigError>> {
     let source = Source::new(text, name).map_err(|e| vec![e])?;
     let (document, syntax) = DeTable::parse_recoverable(&source.text);
-    let mut reader = Reader {
-        source: &source,
-        errors: Vec::new(),
-    };
+    let mut reader = Reader::new(&source, &SECTIONS);
     // A broken line leaves guesses in the document, not worth a second message.
     let config = if syntax.is_empty() {
         reader.document(document.get_ref())
@@ -53,28 +52,47 @@ pub(super) fn parse(text: &str, name: &str) -> Result<FileConfig, Vec<ConfigErro
         reader.syntax(&syntax);
         FileConfig::default()
     };
-    let mut errors = reader.errors;
-    if errors.is_empty() {
-        return Ok(config);
-    }
-    errors.sort_by_key(|e| (e.line, e.column));
-    if !syntax.is_empty() {
-        // What a parser finds in the rest of a broken line follows from its first.
-        errors.dedup_by_key(|e| e.line);
-    }
-    errors.truncate(MAX_ERRORS);
-    Err(errors)
+    reader.end(!syntax.is_empty())?;
+    Ok(config)
 }
 
-type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
+pub(super) type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
 
-struct Reader<'s> {
-    source: &'s Source,
+pub(super) struct Reader<'s> {
+    pub source: &'s Source,
+    sections: &'static [Section],
+    /// Lines of the file are not shown: they may hold a secret.
+    pub discreet: bool,
     errors: Vec<ConfigError>,
 }
 
-impl Reader<'_> {
-    fn document(&mut self, top: &DeTable<'_>) -> FileConfig {
+impl<'s> Reader<'s> {
+    pub fn new(source: &'s Source, sections: &'static [Section]) -> Reader<'s> {
+        Reader {
+            source,
+            sections,
+            discreet: false,
+            errors: Vec::new(),
+        }
+    }
+
+    /// All errors, if there are any. What a parser finds in the rest of a `broken`
+    /// line follows from its first.
+    pub fn end(self, broken: bool) -> Result<(), Vec<ConfigError>> {
+        let mut errors = self.errors;
+        errors.sort_by_key(|e| (e.line, e.column));
+        if broken {
+            errors.dedup_by_key(|e| e.line);
+        }
+        errors.truncate(MAX_ERRORS);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
+    }
+
+    pub fn document(&mut self, top: &DeTable<'_>) -> FileConfig {
         self.known_keys("", top);
         let mut config = FileConfig {
             listen: self.text("listen", top.get("listen"), values::listen),
@@ -244,7 +262,7 @@ impl Reader<'_> {
         None
     }
 
-    fn text<T>(
+    pub fn text<T>(
         &mut self,
         key: &str,
         value: Option<Value<'_, '_>>,
@@ -298,8 +316,8 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn known_keys(&mut self, section: &str, table: &DeTable<'_>) {
-        let known = keys_of(section);
+    pub fn known_keys(&mut self, section: &str, table: &DeTable<'_>) {
+        let known = keys_of(self.sections, section);
         let unknown = |key: &&Spanned<_>| {
             let name: &std::borrow::Cow<'_, str> = key.get_ref();
             !known.contains(&name.as_ref())
@@ -308,12 +326,15 @@ impl Reader<'_> {
             let name = key.get_ref().as_ref();
             let start = key.span().start;
             let shown = self.source.shown(key.span());
-            let message = format!("unknown key {shown}: {}", meant(section, name));
+            let message = format!(
+                "unknown key {shown}: {}",
+                meant(self.sections, section, name)
+            );
             self.error(start, &qualified(section, name), message);
         }
     }
 
-    fn syntax(&mut self, errors: &[toml::de::Error]) {
+    pub fn syntax(&mut self, errors: &[toml::de::Error]) {
         for error in errors.iter().take(4 * MAX_ERRORS) {
             let start = error.span().map_or(0, |span| span.start);
             let line = self.source.line_at(start);
@@ -321,11 +342,16 @@ impl Reader<'_> {
                 true => "text needs quotes".into(),
                 false => error.message().replace('\n', ", "),
             };
-            self.error(start, "", format!("{line}: {message}"));
+            let shown = match (self.discreet, line.split_once('=')) {
+                (false, _) => line,
+                (true, Some((key, _))) => key.trim().into(),
+                (true, None) => "this line".into(),
+            };
+            self.error(start, "", format!("{shown}: {message}"));
         }
     }
 
-    fn refuse(&mut self, key: &str, value: Value<'_, '_>, needed: Needed) {
+    pub fn refuse(&mut self, key: &str, value: Value<'_, '_>, needed: Needed) {
         let shown = self.source.shown(value.span());
         self.error(
             value.span().start,
@@ -334,7 +360,7 @@ impl Reader<'_> {
         );
     }
 
-    fn error(&mut self, offset: usize, key: &str, message: String) {
+    pub fn error(&mut self, offset: usize, key: &str, message: String) {
         // Finding a place takes time in proportion to the file.
         if self.errors.len() < 4 * MAX_ERRORS {
             self.errors.push(self.source.error(offset, key, message));
@@ -355,8 +381,8 @@ fn needed_in_quotes<T>(read: &impl Fn(&str) -> Result<T, Needed>) -> Needed {
     format!("{needed}, in quotes")
 }
 
-fn keys_of(section: &str) -> &'static [&'static str] {
-    SECTIONS
+fn keys_of(sections: &'static [Section], section: &str) -> &'static [&'static str] {
+    sections
         .iter()
         .find(|(name, _)| *name == section)
         .map_or(&[], |(_, keys)| keys)
@@ -371,8 +397,8 @@ fn qualified(section: &str, key: &str) -> String {
 }
 
 /// What somebody meant who wrote `key` into `section`.
-fn meant(section: &str, key: &str) -> String {
-    let elsewhere = SECTIONS
+fn meant(sections: &'static [Section], section: &str, key: &str) -> String {
+    let elsewhere = sections
         .iter()
         .find(|(name, keys)| *name != section && keys.contains(&key));
     match elsewhere {
@@ -381,7 +407,7 @@ fn meant(section: &str, key: &str) -> String {
         Some((name, _)) => return format!("it belongs below [{name}]"),
         None => {}
     }
-    let known = keys_of(section);
+    let known = keys_of(sections, section);
     match nearest(key, known.iter().copied()) {
         Some(candidate) => format!("did you mean {candidate}?"),
         None => format!("known here are {}", known.join(", ")),

@@ -4,7 +4,8 @@
 //! tokio: `now` is a parameter, results leave through one `poll_output`.
 //!
 //! [`hub::Hub`] is the face. Behind it [`stage`] holds the viewers of the one
-//! encoder; [`signalling`] and [`whep`] are the two ways in.
+//! encoder; [`signalling`] and [`whep`] are the two ways in. [`network`] is the
+//! steward's, and has nothing to do with the others.
 
 pub mod backlog;
 pub mod bitrate;
@@ -14,6 +15,7 @@ pub mod hub;
 pub mod keyframes;
 mod link;
 pub mod media;
+pub mod network;
 pub mod output;
 pub mod packets;
 pub mod rtc;

@@ -3,6 +3,7 @@
 //! Asked is by the camera's server, which is not root and faces the network: what
 //! comes from there is read as strictly as if it came from a stranger.
 
+use super::wifi::{Country, Passphrase, Ssid};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -15,11 +16,29 @@ pub const MAX_LINE: usize = 64 << 10;
 pub enum Ask {
     /// How the steward is: answers with its version and uptime.
     Status,
+    /// What is known of networks: answers with what the page shows.
+    Network,
+    /// Listen who is there; the next [`Ask::Network`] but one tells.
+    Scan,
+    /// Try to be in this network, and keep it if that works.
+    Join {
+        ssid: Ssid,
+        /// Without one, the one that is known, if there is one.
+        #[serde(default)]
+        passphrase: Option<Passphrase>,
+        #[serde(default)]
+        hidden: bool,
+        #[serde(default)]
+        country: Option<Country>,
+    },
+    /// Nobody needs the access point any more.
+    CloseAccessPoint,
 }
 
 /// Reads a request's line; the error is what to answer.
 pub fn parse(line: &[u8]) -> Result<Ask, String> {
-    serde_json::from_slice(line).map_err(|error| format!("not a request: {error}"))
+    // The error shows no secret: those that read one say only what is needed.
+    serde_json::from_slice(line).map_err(|error| error.to_string())
 }
 
 /// The line that says what was asked for, or what is done.
@@ -60,10 +79,25 @@ mod tests {
             b"status",
             br#"{"ask":"reboot_into_nothing"}"#,
             br#"{"ask":"status"} {}"#,
+            br#"{"ask":"join"}"#,
+            br#"{"ask":"join","ssid":""}"#,
+            br#"{"ask":"join","ssid":"a\nb"}"#,
+            br#"{"ask":"join","ssid":"a","passphrase":"short"}"#,
             b"\xff",
         ] {
             assert!(parse(bad).is_err(), "{}", String::from_utf8_lossy(bad));
         }
+    }
+
+    #[test]
+    fn a_wish_is_read_and_its_errors_keep_the_secret() {
+        let wish = br#"{"ask":"join","ssid":"home","passphrase":"hush hush","country":"jp"}"#;
+        let Ok(Ask::Join { ssid, country, .. }) = parse(wish) else {
+            panic!("{:?}", parse(wish));
+        };
+        assert_eq!((ssid.as_str(), country.unwrap().as_str()), ("home", "JP"));
+        let error = parse(br#"{"ask":"join","ssid":"home","passphrase":"hush\u0007hush"}"#);
+        assert!(!error.unwrap_err().contains("hush"));
     }
 
     #[test]

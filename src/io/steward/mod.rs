@@ -1,3 +1,12 @@
 //! The steward's descriptors and processes; [`crate::steward`] brings them together.
 
+pub mod access_point;
 pub mod asks;
+pub mod card;
+pub mod children;
+pub mod files;
+pub mod host;
+pub mod nl80211;
+pub mod notes;
+pub mod radio;
+pub mod wpa;

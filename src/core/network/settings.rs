@@ -1,0 +1,52 @@
+//! What the steward remembers of networks.
+
+use crate::proto::wifi::{Country, Network, Ssid};
+use serde::{Deserialize, Serialize};
+
+/// Most networks kept; the one that worked longest ago goes first.
+pub const MAX_NETWORKS: usize = 8;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// What worked last comes first.
+    #[serde(default)]
+    pub networks: Vec<Network>,
+}
+
+impl Settings {
+    pub fn find(&self, ssid: &Ssid) -> Option<&Network> {
+        self.networks.iter().find(|network| network.ssid == *ssid)
+    }
+
+    /// A network works: it is the one to come back to. True if that is news.
+    pub fn keep(&mut self, mut network: Network) -> bool {
+        network.proven = true;
+        if self.networks.first() == Some(&network) {
+            return false;
+        }
+        self.networks.retain(|other| other.ssid != network.ssid);
+        self.networks.insert(0, network);
+        self.networks.truncate(MAX_NETWORKS);
+        true
+    }
+
+    /// A network to be tried that nobody has been in. One that is known stays as it is,
+    /// with its pass phrase, unless another one is given.
+    pub fn propose(&mut self, mut network: Network) {
+        if let Some(known) = self.find(&network.ssid) {
+            if network.passphrase.is_none() || network.passphrase == known.passphrase {
+                return;
+            }
+            // The old pass phrase may still be the right one.
+            network.proven = false;
+            self.networks
+                .retain(|other| other.ssid != network.ssid || other.proven);
+        }
+        let proven = self.networks.iter().take_while(|n| n.proven).count();
+        self.networks.truncate(MAX_NETWORKS - 1);
+        self.networks
+            .insert(proven.min(self.networks.len()), network);
+    }
+}
