@@ -6,6 +6,7 @@
 
 mod intake;
 mod networking;
+mod timekeeping;
 
 use crate::io::steward::asks::{Asks, Letter};
 use crate::proto::radio::Event;
@@ -16,7 +17,8 @@ use serde_json::json;
 use std::future::Future;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use timekeeping::Timekeeping;
 
 /// Where everything is that the steward reads and writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,7 @@ pub struct Steward {
     paths: Paths,
     asks: Asks,
     networking: Networking,
+    timekeeping: Timekeeping,
     started: Instant,
 }
 
@@ -57,6 +60,7 @@ pub struct Steward {
 enum Woken {
     Letter(Letter),
     Network(Option<Event>),
+    TimeToKeep,
     Shutdown,
 }
 
@@ -69,6 +73,7 @@ impl Steward {
         let asks = Asks::listen(&socket, group).map_err(|error| says(&socket, error))?;
         let networking = Networking::begin(&paths).await;
         Ok(Steward {
+            timekeeping: Timekeeping::begin(&paths),
             paths,
             networking,
             asks,
@@ -85,10 +90,12 @@ impl Steward {
                 () = shutdown.as_mut() => Woken::Shutdown,
                 letter = self.asks.next() => Woken::Letter(letter),
                 event = self.networking.wait() => Woken::Network(event),
+                () = self.timekeeping.wait() => Woken::TimeToKeep,
             };
             match woken {
                 Woken::Letter(letter) => self.handle_letter(letter),
                 Woken::Network(event) => self.networking.turn(event),
+                Woken::TimeToKeep => self.timekeeping.keep(),
                 Woken::Shutdown => return Ok(()),
             }
         }
@@ -122,6 +129,10 @@ impl Steward {
                 self.networking.join(network, country);
                 steward::done(self.networking.facts())
             }
+            Ask::Time { ms } => match self.timekeeping.hear(Duration::from_millis(ms)) {
+                Ok(facts) => steward::done(facts),
+                Err(why) => steward::refused(&why),
+            },
             Ask::CloseAccessPoint => {
                 self.networking.close_access_point();
                 steward::done(self.networking.facts())

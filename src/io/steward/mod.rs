@@ -4,6 +4,7 @@ pub mod access_point;
 pub mod asks;
 pub mod card;
 pub mod children;
+pub mod clock;
 pub mod files;
 pub mod host;
 pub mod nl80211;
