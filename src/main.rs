@@ -19,11 +19,14 @@ use mimamori::steward::{Paths, Steward};
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// The steward's socket, on the camera's own system.
+const STEWARD: &str = "/run/mimamori/steward";
 
 /// Letters on their way to the loop; the gate keeps one place for each WebSocket.
 const LETTER_BOX: usize = 256;
@@ -94,7 +97,7 @@ async fn serve(config: Config) -> Result<Ended, String> {
     let (letters, inbound) = tokio::sync::mpsc::channel(LETTER_BOX);
     let socket =
         PagesSocket::new().map_err(|error| format!("a folder for the pages' socket: {error}"))?;
-    let pages = pages::start(&socket.path(), letters.clone())
+    let pages = pages::start(&socket.path(), Path::new(STEWARD), letters.clone())
         .map_err(|error| format!("the pages: {error}"))?;
     let gate = GateSettings {
         pages_socket: socket.path(),

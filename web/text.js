@@ -52,6 +52,7 @@ const en = {
   uptime: 'Running for',
   of: (n, max) => `${n} of ${max}`,
   keys: 'Keys',
+  setUp: 'Set up Wi-Fi',
   perSecond: 'fps',
 };
 
@@ -106,6 +107,7 @@ const ja = {
   uptime: '稼働時間',
   of: (n, max) => `${n}/${max}人`,
   keys: 'キー操作',
+  setUp: 'Wi-Fiの設定',
   perSecond: 'fps',
 };
 

@@ -1,14 +1,15 @@
 //! One connection's way through the gate: read the request, look at it, hand it on.
 
-use super::gate::{Limits, Shared};
+use super::gate::{Limits, Shared, canonical};
 use super::places::Phase;
 use super::{lingering, raw_stream, splice, websocket};
 use crate::proto::head::{self, Head, MAX_HEAD};
-use crate::proto::host;
+use crate::proto::host::{self, HostError};
 use crate::proto::refusal::Refusal;
 use crate::proto::session_id::SessionId;
+use crate::proto::set_up;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +18,9 @@ use tokio::time::timeout;
 
 /// Longest request body, in bytes: nothing but session descriptions is posted yet.
 pub const MAX_BODY: usize = 64 * 1024;
+
+/// For a connection that is gone.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Serves one request and closes the connection.
 pub(super) async fn serve(
@@ -35,7 +39,8 @@ pub(super) async fn serve(
     };
     let Request { head, rest } = *request;
     log::debug!("{peer}: {} {}", head.method, head.path);
-    let outcome = match route(&head, &shared.settings.host_names) {
+    let local = stream.local_addr().map_or(NOWHERE, canonical);
+    let outcome = match route(&head, local, &shared.settings.host_names) {
         Ok(Route::Signalling(handshake)) => {
             phase.set_served();
             let session = SessionId(shared.next_session.fetch_add(1, Ordering::Relaxed));
@@ -120,8 +125,13 @@ enum Route {
     Pages,
 }
 
-fn route(head: &Head, host_names: &[String]) -> Result<Route, Refusal> {
-    host::check(head, host_names)?;
+fn route(head: &Head, local: SocketAddr, host_names: &[String]) -> Result<Route, Refusal> {
+    match host::check(head, host_names) {
+        Err(HostError::Foreign(_)) if set_up::is_access_point(local.ip()) => {
+            return Err(show_set_up());
+        }
+        checked => checked?,
+    }
     if head.chunked {
         return Err(Refusal::new(411, "Send the body with a Content-Length."));
     }
@@ -140,6 +150,13 @@ fn route(head: &Head, host_names: &[String]) -> Result<Route, Refusal> {
         }
         _ => Ok(Route::Pages),
     }
+}
+
+/// For whoever is in the set-up network every name leads here. Telephones and computers
+/// ask a known address of their maker's, and show the page that this leads to.
+fn show_set_up() -> Refusal {
+    let refusal = Refusal::new(302, "This camera wants to be set up.");
+    refusal.with_field("Location", set_up::PAGE)
 }
 
 fn route_upgrade(head: &Head) -> Result<Route, Refusal> {
@@ -173,7 +190,8 @@ async fn ask_pages(
         let refusal = Refusal::new(503, "The camera is busy. Try again in a moment.");
         return Err(refusal.with_field("Retry-After", "2"));
     };
-    let mut request = head.rewrite(peer);
+    let local = stream.local_addr().map_or(NOWHERE, canonical);
+    let mut request = head.rewrite(peer, local);
     request.append(&mut body);
     splice::splice(
         stream,

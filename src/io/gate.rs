@@ -205,6 +205,6 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
 }
 
 /// An IPv4 client of a dual-stack socket is still an IPv4 client.
-fn canonical(peer: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }

@@ -12,6 +12,7 @@ pub mod assets;
 pub mod camera;
 pub mod connection;
 pub mod gate;
+pub mod household;
 pub mod identity;
 pub mod inbound;
 pub mod lingering;

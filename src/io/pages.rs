@@ -6,8 +6,9 @@
 //! here, so one thread is enough.
 
 use super::assets::{ASSETS, Asset};
+use super::household::Household;
 use super::inbound::{Inbound, InboundSender};
-use crate::proto::head::PEER_FIELD;
+use crate::proto::head::{LOCAL_FIELD, PEER_FIELD};
 use crate::proto::http::{Answer, Request};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
@@ -27,17 +28,18 @@ pub struct PagesHandle {
 }
 
 /// Listens on a unix socket at `path` and answers until the handle is dropped.
+/// `steward`: the socket of the one who is asked what is for root to do.
 ///
 /// A socket left over there is replaced. The directory is made with mode 0700 if
 /// it does not exist; one that is open to others is an error, because requests
 /// that come this way were not checked by the gate.
-pub fn start(path: &Path, inbound: InboundSender) -> io::Result<PagesHandle> {
+pub fn start(path: &Path, steward: &Path, inbound: InboundSender) -> io::Result<PagesHandle> {
     prepare_directory(path)?;
     let server = Server::http_unix(path)
         .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
     let server = Arc::new(server);
     let (report, failure) = oneshot::channel();
-    let mut pages = Pages::new(inbound)?;
+    let mut pages = Pages::new(inbound, Household::new(steward))?;
     let of_thread = server.clone();
     std::thread::Builder::new()
         .name("pages".to_owned())
@@ -111,6 +113,7 @@ fn prepare_directory(socket: &Path) -> io::Result<()> {
 
 struct Pages {
     inbound: InboundSender,
+    household: Household,
     /// Of each asset, in their order.
     etags: Vec<String>,
     /// Lets this thread wait with a limit. It has timers only, and no thread of its own.
@@ -130,12 +133,13 @@ enum Body {
 }
 
 impl Pages {
-    fn new(inbound: InboundSender) -> io::Result<Self> {
+    fn new(inbound: InboundSender, household: Household) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()?;
         Ok(Self {
             inbound,
+            household,
             etags: ASSETS.iter().map(|asset| etag(asset.bytes)).collect(),
             runtime,
         })
@@ -160,6 +164,9 @@ impl Pages {
         let (path, query) = split(request.url());
         if is_under(path, "/api") || is_under(path, "/whep") {
             return match read(request, path.to_owned(), query.to_owned()) {
+                Ok(request) if Household::serves(&request.path) => {
+                    self.household.answer(&request).into()
+                }
                 Ok(request) => self.ask_core(request),
                 Err(error) => words(400, format!("The body could not be read: {error}.")),
             };
@@ -218,9 +225,12 @@ fn read(request: &mut tiny_http::Request, path: String, query: String) -> io::Re
         })
         .collect();
     // The gate has dropped any that a client sent.
-    let peer = headers.iter().find(|(name, _)| name == PEER_FIELD);
-    let peer = peer.and_then(|(_, value)| value.parse().ok());
-    headers.retain(|(name, _)| name != PEER_FIELD && name != "connection");
+    let address = |field| {
+        let found = headers.iter().find(|(name, _)| name == field);
+        found.and_then(|(_, value)| value.parse().ok())
+    };
+    let (peer, local) = (address(PEER_FIELD), address(LOCAL_FIELD));
+    headers.retain(|(name, _)| ![PEER_FIELD, LOCAL_FIELD, "connection"].contains(&name.as_str()));
     let mut body = Vec::new();
     request.as_reader().take(MAX_BODY).read_to_end(&mut body)?;
     Ok(Request {
@@ -230,6 +240,7 @@ fn read(request: &mut tiny_http::Request, path: String, query: String) -> io::Re
         headers,
         body,
         peer,
+        local,
     })
 }
 

@@ -14,6 +14,8 @@ pub const MAX_HEADERS: usize = 64;
 
 /// The field in which [`Head::rewrite`] says who asks; a client's own is dropped.
 pub const PEER_FIELD: &str = "x-peer";
+/// The same for the address at which it was asked.
+pub const LOCAL_FIELD: &str = "x-local";
 
 /// One request's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl Head {
     /// (RFC 9110, 7.6.1), no `Expect` (the gate has the body already), the body's
     /// length as it was understood here, and `X-Peer`. Values outside ASCII are
     /// left out, as that server would drop the whole connection over one.
-    pub fn rewrite(&self, peer: SocketAddr) -> Vec<u8> {
+    pub fn rewrite(&self, peer: SocketAddr, local: SocketAddr) -> Vec<u8> {
         let mut text = format!("{} {}", self.method, self.path);
         if !self.query.is_empty() {
             let _ = write!(text, "?{}", self.query);
@@ -122,12 +124,13 @@ impl Head {
         if let Some(length) = self.content_length {
             let _ = write!(text, "content-length: {length}\r\n");
         }
-        let _ = write!(text, "{PEER_FIELD}: {peer}\r\nconnection: close\r\n\r\n");
+        let _ = write!(text, "{PEER_FIELD}: {peer}\r\n{LOCAL_FIELD}: {local}\r\n");
+        text.push_str("connection: close\r\n\r\n");
         text.into_bytes()
     }
 
     fn is_left_out(&self, name: &str) -> bool {
-        const NOT_PASSED_ON: [&str; 11] = [
+        const NOT_PASSED_ON: [&str; 12] = [
             "connection",
             "content-length",
             "expect",
@@ -139,6 +142,7 @@ impl Head {
             "transfer-encoding",
             "upgrade",
             PEER_FIELD,
+            LOCAL_FIELD,
         ];
         // What Connection names is for this hop, but it must not hide what the answer
         // depends on.
@@ -381,18 +385,22 @@ mod tests {
              X-Secret: 1\r\nX-Peer: 10.0.0.1:1\r\nTE: trailers\r\nExpect: 100-continue\r\n\
              Content-Type: application/sdp\r\nX-Name: \u{e9}\r\nContent-Length: 4\r\n\r\n",
         );
-        let text = String::from_utf8(head.rewrite("192.0.2.7:5000".parse().unwrap())).unwrap();
+        let text = String::from_utf8(head.rewrite(
+            "192.0.2.7:5000".parse().unwrap(),
+            "192.0.2.1:80".parse().unwrap(),
+        ))
+        .unwrap();
         assert_eq!(
             text,
             "POST /whep?fps=30 HTTP/1.1\r\nhost: cam\r\ncontent-type: application/sdp\r\n\
-             content-length: 4\r\nx-peer: 192.0.2.7:5000\r\nconnection: close\r\n\r\n"
+             content-length: 4\r\nx-peer: 192.0.2.7:5000\r\nx-local: 192.0.2.1:80\r\nconnection: close\r\n\r\n"
         );
     }
 
     #[test]
     fn what_was_rewritten_reads_the_same_again() {
         let first = head("GET /a?b HTTP/1.1\r\nHost: [fe80::1]:80\r\nAccept: */*\r\n\r\n");
-        let again = parse(&first.rewrite("[::1]:9".parse().unwrap()))
+        let again = parse(&first.rewrite("[::1]:9".parse().unwrap(), "[::1]:80".parse().unwrap()))
             .unwrap()
             .unwrap();
         assert_eq!((&again.path, &again.query), (&first.path, &first.query));
@@ -415,7 +423,8 @@ mod tests {
                 bytes[at] = state as u8;
             }
             if let Ok(Some(head)) = parse(&bytes) {
-                let rewritten = head.rewrite("1.2.3.4:5".parse().unwrap());
+                let rewritten =
+                    head.rewrite("1.2.3.4:5".parse().unwrap(), "1.2.3.4:80".parse().unwrap());
                 assert!(parse(&rewritten).is_ok_and(|h| h.is_some()), "{head:?}");
             }
         }

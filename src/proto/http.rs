@@ -15,6 +15,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Who asks, where known.
     pub peer: Option<std::net::SocketAddr>,
+    /// At which of our addresses, where known.
+    pub local: Option<std::net::SocketAddr>,
 }
 
 impl Request {

@@ -3,7 +3,7 @@
 /// What to say before the connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// 4xx or 5xx.
+    /// 4xx or 5xx, or a redirection.
     pub status: u16,
     /// For the person at the other end; one or two sentences.
     pub words: String,
@@ -57,6 +57,7 @@ impl Refusal {
 /// RFC 9110, 15; RFC 6585.
 fn reason_phrase(status: u16) -> &'static str {
     match status {
+        302 => "Found",
         400 => "Bad Request",
         404 => "Not Found",
         405 => "Method Not Allowed",

@@ -191,6 +191,7 @@ impl House {
                 .collect(),
             body: body.as_bytes().to_vec(),
             peer: Some("10.0.1.200:4000".parse().unwrap()),
+            local: None,
         };
         let answer = self
             .hub

@@ -24,7 +24,7 @@ pub struct Door {
     pub other_address: SocketAddr,
     pub gate: JoinHandle<()>,
     pub pages: Option<PagesHandle>,
-    directory: PathBuf,
+    pub directory: PathBuf,
 }
 
 impl Drop for Door {
@@ -40,7 +40,8 @@ pub async fn open(limits: Limits) -> (Door, mpsc::Receiver<Inbound>) {
     let (inbound, letters) = mpsc::channel(256);
     let directory = new_directory();
     let pages_socket = directory.join("pages");
-    let pages = pages::start(&pages_socket, inbound.clone()).expect("pages");
+    let pages =
+        pages::start(&pages_socket, &directory.join("steward"), inbound.clone()).expect("pages");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let other = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -1,6 +1,6 @@
 //! Checks of what reads HTTP at the gate.
 
-use mimamori::proto::head::{self, Head, MAX_HEAD, MAX_HEADERS, PEER_FIELD};
+use mimamori::proto::head::{self, Head, LOCAL_FIELD, MAX_HEAD, MAX_HEADERS, PEER_FIELD};
 use mimamori::proto::host;
 use mimamori::proto::refusal::Refusal;
 
@@ -36,9 +36,10 @@ fn whole(data: &[u8], found: &Head) {
 
 fn passed_on(found: &Head, own_names: &[String]) {
     let peer = "192.0.2.7:4321".parse().expect("an address");
-    let bytes = found.rewrite(peer);
+    let local = "192.0.2.1:80".parse().expect("an address");
+    let bytes = found.rewrite(peer, local);
     assert!(bytes.is_ascii() && bytes.ends_with(b"\r\n\r\n"));
-    if bytes.len() > MAX_HEAD || found.headers.len() > MAX_HEADERS - 3 {
+    if bytes.len() > MAX_HEAD || found.headers.len() > MAX_HEADERS - 4 {
         return;
     }
     let again = head::parse(&bytes)
@@ -53,7 +54,8 @@ fn passed_on(found: &Head, own_names: &[String]) {
     assert!(!again.chunked && !again.is_websocket_upgrade());
     assert_eq!(Vec::from_iter(again.values("connection")), ["close"]);
     assert_eq!(Vec::from_iter(again.values(PEER_FIELD)), ["192.0.2.7:4321"]);
-    let added = ["connection", "content-length", PEER_FIELD];
+    assert_eq!(Vec::from_iter(again.values(LOCAL_FIELD)), ["192.0.2.1:80"]);
+    let added = ["connection", "content-length", PEER_FIELD, LOCAL_FIELD];
     let mut said = found.headers.iter();
     for field in &again.headers {
         let passed = added.contains(&field.0.as_str()) || said.any(|f| f == field);

@@ -78,18 +78,20 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_what_the_start_script_reads() {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::new(folder.path(), folder.path(), folder.path());
+        let folder = std::env::temp_dir().join(format!("mimamori-clock-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(folder.join("etc")).unwrap();
+        let clock = Clock::new(&folder, &folder, &folder);
         assert_eq!(clock.built(), Duration::ZERO);
         assert!(!clock.is_synchronised());
         clock.keep().unwrap();
-        let text = std::fs::read_to_string(folder.path().join("clock")).unwrap();
+        let text = std::fs::read_to_string(folder.join("clock")).unwrap();
         let kept: u64 = text.trim().parse().unwrap();
         assert!(clock.now().as_secs() - kept < 5);
-        std::fs::create_dir(folder.path().join("etc")).unwrap();
         for (text, seconds) in [("1800000000\n", 1_800_000_000), ("soon", 0), ("-1", 0)] {
-            std::fs::write(folder.path().join("etc/build-date"), text).unwrap();
+            std::fs::write(folder.join("etc/build-date"), text).unwrap();
             assert_eq!(clock.built(), Duration::from_secs(seconds), "{text:?}");
         }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

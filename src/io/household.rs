@@ -1,0 +1,65 @@
+//! Asks the steward what comes to `/api/network` and `/api/time`, from the pages' thread.
+
+use crate::proto::http::{Answer, Request};
+use crate::proto::steward::{self, Ask, MAX_LINE};
+use crate::proto::{set_time, set_up};
+use serde_json::Value;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// For the steward to answer; it does so at once.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Where the steward is asked.
+#[derive(Clone, Debug)]
+pub struct Household {
+    socket: PathBuf,
+}
+
+impl Household {
+    pub fn new(socket: &Path) -> Household {
+        Household {
+            socket: socket.into(),
+        }
+    }
+
+    pub fn serves(path: &str) -> bool {
+        matches!(path, "/api/network" | "/api/time")
+    }
+
+    pub fn answer(&self, request: &Request) -> Answer {
+        let asked = match request.path.as_str() {
+            "/api/time" => set_time::read(request),
+            _ => set_up::read(request),
+        };
+        match asked {
+            Ok(ask) => set_up::answer(self.ask(&ask)),
+            Err(answer) => answer,
+        }
+    }
+
+    /// What the steward says to that.
+    pub fn ask(&self, ask: &Ask) -> Result<Value, String> {
+        let line = self.exchange(ask).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                "This camera's network is not for the camera to set up.".to_owned()
+            }
+            _ => format!("The camera's steward does not answer: {error}."),
+        })?;
+        steward::answer(&line)
+    }
+
+    fn exchange(&self, ask: &Ask) -> io::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(ask)?;
+        line.push(b'\n');
+        let mut stream = UnixStream::connect(&self.socket)?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.write_all(&line)?;
+        let mut answer = Vec::new();
+        stream.take(MAX_LINE as u64).read_to_end(&mut answer)?;
+        Ok(answer)
+    }
+}
