@@ -8,7 +8,8 @@ import { answers, question } from './mdns.mjs';
 const GADGET = '/sys/kernel/config/usb_gadget/mimamori';
 const MODULES = ['cdc_ncm', 'rndis_host', 'dummy_hcd'];
 // Those of the gadget are called pc0, pc1, pc2.
-const CARD = "for i in /sys/class/net/*; do [ -e $i/device/driver ] && grep -qs '^camera mimamori$' $i/device/../product && echo ${i##*/} && break; done";
+const LEASE = '#!/bin/sh\\n[ "$1" = bound ] || exit 0\\nifconfig $interface $ip netmask $subnet\\nip route replace 224.0.0.0/4 dev $interface\\nenv >/tmp/lease\\n';
+const CARD = "for i in /sys/class/net/*; do [ -e $i/device/driver ] && grep -qs '^camera mimamori$' $i/device/../product && echo ${i##*/} && break; done; true";
 
 /** Starts the computer, with nothing plugged in. */
 export async function switchOn() {
@@ -27,9 +28,9 @@ export function inside(command, limit) {
   return run(`nsenter -t $(cat /tmp/computer) -n sh -c '${command.replaceAll("'", "'\\''")}'`, limit);
 }
 
-/** Unplugs the board from wherever it is; its own script plugs it in again. */
+/** Plugs the board in anew, by its own script. */
 export async function plugIn() {
-  await run(`echo >${GADGET}/UDC; kill $(cat /run/mimamori/usb.pid)`);
+  await run(`! cd ${GADGET} || { echo >UDC; kill $(cat /run/mimamori/usb.pid); }`);
   await until('the board at the emulated controller', 30_000, async () => (await controller()) === 'dummy_udc.0');
   return takeCard();
 }
@@ -45,25 +46,19 @@ export async function takeCard() {
   const driver = await run(`readlink /sys/class/net/${name}/device/driver`);
   const mac = await run(`cat /sys/class/net/${name}/address`);
   await run(`ip link set ${name} netns $(cat /tmp/computer)`);
-  await inside(`ifconfig ${name} up; ip route add 224.0.0.0/4 dev ${name}`);
+  await inside(`ifconfig ${name} up`);
   return { name, driver: driver.split('/').at(-1), mac };
 }
 
 /** What Windows and old computers do, each in its own way. */
 export async function chooseConfiguration(number) {
-  await run("for d in /sys/bus/usb/devices/*; do grep -qs '^camera mimamori$' $d/product && echo " + number + ' >$d/bConfigurationValue; done');
+  await run("for d in /sys/bus/usb/devices/*; do grep -qs '^camera mimamori$' $d/product && echo " + number + ' >$d/bConfigurationValue; done; true');
   return takeCard();
 }
 
 /** Asks for an address, and takes it: what the lease says. */
 export async function askForAddress({ name }) {
-  await run(`cat >/tmp/lease.sh <<'END'
-#!/bin/sh
-[ "$1" = bound ] || exit 0
-ifconfig $interface $ip netmask $subnet
-env >/tmp/lease
-END
-chmod +x /tmp/lease.sh; rm -f /tmp/lease`);
+  await run(`printf '${LEASE}' >/tmp/lease.sh; chmod +x /tmp/lease.sh; rm -f /tmp/lease`);
   await inside(`udhcpc -i ${name} -n -q -t 10 -T 1 -s /tmp/lease.sh`, 30_000);
   const lines = (await run('cat /tmp/lease')).split('\n').map((line) => line.split('='));
   return Object.fromEntries(lines);
