@@ -153,7 +153,14 @@ make_card() {
   TARGET_DIR=$target ROOT_LIMIT=$((48 << 20)) buildroot/board/rpi0w/post-image.sh "$images" >"$work/card.log" 2>&1 ||
     { cat "$work/card.log" >&2; return 1; }
   mv "$images/sdcard.img" "$work/card"
+  put_settings
   put_data
+}
+
+# The owner's file, which the camera takes in again when it has lost its own settings.
+put_settings() {
+  { echo "announce = [\"$address:$port\"]"; cat buildroot/board/rpi0w/mimamori.toml; } >"$work/mimamori.toml"
+  mcopy -o -i "$work/card@@$(($(partition_start 1) * 512))" "$work/mimamori.toml" ::mimamori.toml
 }
 
 put_data() {

@@ -1,5 +1,8 @@
 //! The lamp's patterns, as somebody who looks at it sees them.
 
+// A time to begin with may be the real one.
+#![allow(clippy::disallowed_methods)]
+
 use mimamori::core::lamp::{Lamp, Signal};
 use std::time::{Duration, Instant};
 

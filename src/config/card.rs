@@ -199,6 +199,8 @@ fn options(text: &str) -> toml::Table {
     if table.get("camera").is_some_and(toml::Value::is_table) {
         table.remove("camera");
     }
+    // A heading with nothing below it, as the delivered file has, says nothing.
+    table.retain(|_, value| !value.as_table().is_some_and(toml::Table::is_empty));
     table
 }
 

@@ -102,7 +102,8 @@ impl Guard {
             self.endings = 0;
         }
         // A stand-in's pictures are no camera's; a new server counts from zero.
-        if matches!(beat.camera, Pulse::Running | Pulse::Resting) && beat.frames != self.frames {
+        let delivers = beat.frames != self.frames && beat.frames != 0;
+        if matches!(beat.camera, Pulse::Running | Pulse::Resting) && delivers {
             self.delivered = Some(now);
             self.ended_for_stall = None;
         }

@@ -64,7 +64,7 @@ impl Lamp {
             };
             self.until = Some(after(begin, pattern[self.part]));
         }
-        let lit = self.part % 2 == 0;
+        let lit = self.part.is_multiple_of(2);
         let switched = (lit != self.lit).then_some(lit);
         self.lit = lit;
         (switched, self.until)

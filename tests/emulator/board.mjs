@@ -42,18 +42,15 @@ export async function shellAnswers(limit) {
 
 /**
  * Restarts the board; how long that took, in words. In order, or after the command `last`
- * as if the plug was pulled. What the tests need of the settings is put back.
+ * as if the plug was pulled.
  */
 export async function restart(limit = 240_000, last = '') {
-  const address = await run("grep '^announce' /data/mimamori.toml || true");
-  await run(`echo '${address}' >/tmp/announce`);
   await run(`sync; (sleep 1; ${last ? `${last}; reboot -n -f` : 'reboot'}) >/dev/null 2>&1 &`);
   await until('the end of the old system', 60_000, () => status().then(() => false, () => true));
   const begin = performance.now();
   await answers(limit);
   await shellAnswers(60_000);
   if ((await guestTime()) > 200) throw new Error('the kernel has not begun anew');
-  if (address) await announce(address);
   return `${Math.round((performance.now() - begin) / 1000)} s`;
 }
 
@@ -86,14 +83,6 @@ function alive(pid) {
   } catch {
     return false;
   }
-}
-
-/** A card that was made anew has forgotten under which address the host reaches it. */
-async function announce(address) {
-  const known = await run("grep -c '^announce' /data/mimamori.toml || true");
-  if (Number(known) > 0) return;
-  await run(`{ cat /etc/mimamori.toml; echo '${address}'; } >/data/mimamori.toml; kill $(cat /run/mimamori/camera.pid)`);
-  await answers(60_000);
 }
 
 export async function status() {
