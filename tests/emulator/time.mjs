@@ -8,6 +8,8 @@ import { run, url } from './board.mjs';
 const MARK = '/run/mimamori/clock-is-right';
 const DAY = 86_400;
 
+// The kernel takes no time that lies before its own start.
+const EARLY = 1_000_000;
 const clock = async () => Number(await run('date +%s'));
 const built = async () => Number(await run('cat /etc/build-date'));
 
@@ -25,10 +27,10 @@ test('a board without a clock starts no earlier than its system was built', asyn
 
 test('what was written down last comes back', async () => {
   const later = await built() + 3 * DAY;
-  await run(`date -s @${later} && /usr/lib/mimamori/clock save && date -s @0 && /usr/lib/mimamori/clock restore`);
+  await run(`date -s @${later} && /usr/lib/mimamori/clock save && date -s @${EARLY} && /usr/lib/mimamori/clock restore`);
   assert.ok(Math.abs(await clock() - later) < 60);
   for (const broken of ['', 'soon', '99999999999999999999', '-5', '4294967296']) {
-    await run(`printf '%s\\n' '${broken}' >/data/clock; date -s @0; /usr/lib/mimamori/clock restore`);
+    await run(`printf '%s\\n' '${broken}' >/data/clock; date -s @${EARLY}; /usr/lib/mimamori/clock restore`);
     assert.ok(Math.abs(await clock() - await built()) < 60, `with "${broken}"`);
   }
 });
