@@ -80,7 +80,7 @@ make_film() {
 make_initramfs() {
   local kernel
   kernel=$(<"$work/kernel-version")
-  emulator/initramfs.py --kernel "$work/debian/lib/modules/$kernel" --modules $MODULES \
+  emulator/initramfs.py --kernel "$work/debian/lib/modules/$kernel" --modules "$MODULES,$NETWORK_MODULES" \
     "$work/initramfs" emulator/guest/init=init emulator/guest/shell=shell \
     "$work/debian/bin/busybox=bin/busybox" "$work/film=film" \
     "$work/camera/stand_in_camera.ko=stand_in_camera.ko"
@@ -101,6 +101,7 @@ make_root() {
   install_programs "$root"
   install_wifi "$root"
   install -m 755 "$(<"$work/program")" "$root/usr/bin/mimamori"
+  date -u +%s >"$root/etc/build-date"
   printf '%s\n' '/dev/mmcblk0 0x400000 0x4000' '/dev/mmcblk0 0x800000 0x4000' >"$root/etc/fw_env.config"
   install_kernel "$root"
   chmod 600 "$root/etc/shadow"
@@ -135,6 +136,7 @@ make_data() {
     cat overlay/etc/mimamori.toml
     echo "announce = [\"$address:$port\"]"
   } >"$work/data/mimamori.toml"
+  put_computer_modules "$work/data/computer"
   qemu-arm -cpu arm1176 "$(<"$work/program")" --config "$work/data/mimamori.toml" --check-config >/dev/null ||
     die "the program refuses overlay/etc/mimamori.toml"
 }

@@ -3,7 +3,7 @@
 # router and the phone with programs that are no part of the product.
 # shellcheck shell=bash disable=SC2154
 
-PROGRAM_PACKAGES+=(wpasupplicant dnsmasq-base hostapd iw)
+PROGRAM_PACKAGES+=(wpasupplicant dnsmasq-base hostapd iw wireless-regdb)
 PROGRAMS+=(usr/sbin/dnsmasq usr/sbin/hostapd)
 # Debian has them in sbin, Buildroot in usr/sbin.
 WIFI_PROGRAMS=(wpa_supplicant wpa_cli iw)
@@ -16,6 +16,9 @@ install_wifi() {
     install -D -m 755 "$work/debian/sbin/$name" "$root/usr/sbin/$name"
     install_libraries "$root" "$work/debian/sbin/$name"
   done
+  # The rules of the countries. The kernel knows the key of Debian's own.
+  install -D -m 644 "$work/debian/lib/firmware/regulatory.db-debian" "$root/lib/firmware/regulatory.db"
+  install -m 644 "$work/debian/lib/firmware/regulatory.db.p7s-debian" "$root/lib/firmware/regulatory.db.p7s"
   unpack_wifi_modules
   emulator/modules.py --kernel "$work/wifi" --modules $WIFI_MODULES "$root/lib/modules/radios"
 }

@@ -7,6 +7,7 @@
 mod guarding;
 mod intake;
 mod networking;
+mod timekeeping;
 
 use crate::io::steward::asks::{Asks, Letter};
 use crate::proto::heartbeat::Beat;
@@ -19,7 +20,8 @@ use serde_json::json;
 use std::future::Future;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use timekeeping::Timekeeping;
 
 /// Where everything is that the steward reads and writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,7 @@ pub struct Steward {
     asks: Asks,
     guarding: Guarding,
     networking: Networking,
+    timekeeping: Timekeeping,
     started: Instant,
 }
 
@@ -62,6 +65,7 @@ enum Woken {
     Letter(Letter),
     Guarding(Option<Beat>),
     Network(Option<Event>),
+    TimeToKeep,
     Shutdown,
 }
 
@@ -76,6 +80,7 @@ impl Steward {
         // Last: from here on the watchdog has to be petted.
         let guarding = Guarding::new(&paths, group)?;
         Ok(Steward {
+            timekeeping: Timekeeping::begin(&paths),
             paths,
             guarding,
             networking,
@@ -94,6 +99,7 @@ impl Steward {
                 letter = self.asks.next() => Woken::Letter(letter),
                 beat = self.guarding.wait() => Woken::Guarding(beat),
                 event = self.networking.wait() => Woken::Network(event),
+                () = self.timekeeping.wait() => Woken::TimeToKeep,
             };
             match woken {
                 Woken::Letter(letter) => self.handle_letter(letter),
@@ -102,6 +108,7 @@ impl Steward {
                     self.networking.turn(event);
                     self.guarding.set_up = self.networking.invites();
                 }
+                Woken::TimeToKeep => self.timekeeping.keep(),
                 Woken::Shutdown => return Ok(()),
             }
         }
@@ -135,6 +142,10 @@ impl Steward {
                 self.networking.join(network, country);
                 steward::done(self.networking.facts())
             }
+            Ask::Time { ms } => match self.timekeeping.hear(Duration::from_millis(ms)) {
+                Ok(facts) => steward::done(facts),
+                Err(why) => steward::refused(&why),
+            },
             Ask::CloseAccessPoint => {
                 self.networking.close_access_point();
                 steward::done(self.networking.facts())

@@ -12,6 +12,15 @@ export async function mayNetwork() {
   return Boolean((await getJson('/api/network'))?.radio);
 }
 
+/**
+ * Tells the camera what time it is, for one that has neither a clock nor a network that
+ * knows. Whether it listens is its own affair.
+ */
+export function tellTime() {
+  const body = JSON.stringify({ ms: Date.now() });
+  fetch('/api/time', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } }).catch(() => {});
+}
+
 /** The ICE servers the camera names, perhaps none; null when it does not answer. */
 export async function readIceServers() {
   const settings = await getJson('/api/webrtc/settings', 1000);

@@ -4,11 +4,12 @@
 //! tokio: `now` is a parameter, results leave through one `poll_output`.
 //!
 //! [`hub::Hub`] is the face. Behind it [`stage`] holds the viewers of the one
-//! encoder; [`signalling`] and [`whep`] are the two ways in. [`network`] is the
-//! steward's, and has nothing to do with the others.
+//! encoder; [`signalling`] and [`whep`] are the two ways in. [`network`] and
+//! [`clock`] are the steward's, and have nothing to do with the others.
 
 pub mod backlog;
 pub mod bitrate;
+pub mod clock;
 pub mod crypto;
 pub mod gop;
 pub mod guard;

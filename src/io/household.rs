@@ -1,8 +1,8 @@
-//! Asks the steward what comes to `/api/network`, from the pages' thread.
+//! Asks the steward what comes to `/api/network` and `/api/time`, from the pages' thread.
 
 use crate::proto::http::{Answer, Request};
-use crate::proto::set_up;
 use crate::proto::steward::{self, Ask, MAX_LINE};
+use crate::proto::{set_time, set_up};
 use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -26,11 +26,15 @@ impl Household {
     }
 
     pub fn serves(path: &str) -> bool {
-        path == "/api/network"
+        matches!(path, "/api/network" | "/api/time")
     }
 
     pub fn answer(&self, request: &Request) -> Answer {
-        match set_up::read(request) {
+        let asked = match request.path.as_str() {
+            "/api/time" => set_time::read(request),
+            _ => set_up::read(request),
+        };
+        match asked {
             Ok(ask) => set_up::answer(self.ask(&ask)),
             Err(answer) => answer,
         }

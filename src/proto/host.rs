@@ -152,6 +152,8 @@ mod tests {
             "mimamori",
             "MIMAMORI:8080",
             "mimamori.local",
+            // As avahi calls the second one of the same name.
+            "mimamori-2.local",
             "Mimamori.Local.:8080",
             "cam.lan",
             "cam.example.com",

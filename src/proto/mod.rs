@@ -20,6 +20,7 @@ pub mod refusal;
 pub mod rtp_h264;
 pub mod sdp_fragment;
 pub mod session_id;
+pub mod set_time;
 pub mod set_up;
 pub mod signal;
 pub mod sps;

@@ -82,7 +82,7 @@ pub fn answer(said: Result<Value, String>) -> Answer {
     }
 }
 
-fn refused(status: u16, why: &str) -> Answer {
+pub(super) fn refused(status: u16, why: &str) -> Answer {
     json_answer(status, &json!({ "error": why }))
 }
 

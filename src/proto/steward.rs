@@ -31,6 +31,9 @@ pub enum Ask {
         #[serde(default)]
         country: Option<Country>,
     },
+    /// A browser says what time it is, in milliseconds since 1970: answers with what
+    /// the clock says then.
+    Time { ms: u64 },
     /// Nobody needs the access point any more.
     CloseAccessPoint,
 }

@@ -85,7 +85,7 @@ test('Wi-Fi: when a new network fails, the old one is kept', async () => {
 }, { limit: 150_000 });
 
 test('Wi-Fi: a steward that is killed comes back to the same network', async () => {
-  await run('kill -9 $(cat /tmp/radios/steward.pid 2>/dev/null || pgrep -f "mimamori steward")');
+  await run('kill -9 $(pgrep -f "mimamori steward")');
   await networksAre('the radio to be new', 60_000, ({ station }) => station.state !== 'online').catch(() => {});
   await networksAre('the network', 120_000, isOnline);
 }, { limit: 250_000 });

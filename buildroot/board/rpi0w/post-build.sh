@@ -7,6 +7,7 @@ main() {
   only_own_init_scripts
   boot_files
   places_to_write
+  build_date
   leave_out
   no_links_outside
 }
@@ -38,6 +39,11 @@ places_to_write() {
   printf '%s\n' '/dev/mmcblk0 0x400000 0x4000' '/dev/mmcblk0 0x800000 0x4000' >"$target/etc/fw_env.config"
 }
 
+# The camera's clock starts no earlier than this.
+build_date() {
+  echo "${MIMAMORI_DATE:-$SOURCE_DATE_EPOCH}" >"$target/etc/build-date"
+}
+
 # Firmware of other boards' chips; what only a build machine reads.
 leave_out() {
   local firmware=$target/lib/firmware
@@ -45,7 +51,8 @@ leave_out() {
     ! -name '*43430-sdio.raspberrypi,*' ! -name '*43430-sdio.txt' -delete
   find "$firmware" -xtype l -delete
   find "$firmware" -type d -empty -delete
-  rm -rf "${target:?}/"{media,opt} "$target/usr/share/"{man,doc,bash-completion,locale} \
+  rm -rf "${target:?}/"{media,opt} "$target/usr/share/"{man,doc,bash-completion,locale,et,ss,zcip} \
+    "$target/etc/avahi/"{hosts,avahi-dnsconfd.action} "$target/usr/sbin/avahi-dnsconfd" \
     "$target/etc/"{issue,profile,mtab,protocols,services,nsswitch.conf}
   find "$target" -name .keep -delete
 }

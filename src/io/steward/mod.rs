@@ -5,6 +5,7 @@ pub mod asks;
 pub mod beats;
 pub mod card;
 pub mod children;
+pub mod clock;
 pub mod files;
 pub mod host;
 pub mod led;

@@ -3,7 +3,7 @@
 //! A task of its own waits for the interface to appear, serves it until something
 //! ends, and begins again.
 
-use super::access_point::{ADDRESS, AccessPoint};
+use super::access_point::{self, ADDRESS, AccessPoint};
 use super::children::{self, Servant};
 use super::nl80211::Nl80211;
 use super::wpa::Wpa;
@@ -190,6 +190,10 @@ impl Session {
         let mac = folders.mac(&name).ok_or_else(gone)?;
         let _ = std::fs::remove_dir_all(folders.control());
         let _ = std::fs::remove_file(folders.global());
+        // An access point outlives a steward that was killed.
+        if let Some(old) = folders.index(access_point::NAME) {
+            kernel.remove(old)?;
+        }
         let conf = format!("ctrl_interface={}\n", folders.control().display());
         std::fs::write(folders.conf(), conf)?;
         let mut supplicant =
