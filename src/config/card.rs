@@ -199,6 +199,8 @@ fn options(text: &str) -> toml::Table {
     if table.get("camera").is_some_and(toml::Value::is_table) {
         table.remove("camera");
     }
+    // A section of which every line is commented out says nothing.
+    table.retain(|_, value| value.as_table().is_none_or(|section| !section.is_empty()));
     table
 }
 
