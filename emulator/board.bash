@@ -99,6 +99,7 @@ make_root() {
     [[ -e $root/$path ]] || ln -s /bin/busybox "$root/$path"
   done
   install_programs "$root"
+  fit_avahi "$root"
   install_wifi "$root"
   install -m 755 "$(<"$work/program")" "$root/usr/bin/mimamori"
   date -u +%s >"$root/etc/build-date"

@@ -21,3 +21,9 @@ put_computer_modules() {
     cp "$file" "$1/"
   done
 }
+
+# Debian's avahi waits for D-Bus, unless it is told not to; that of Buildroot knows
+# nothing of it, and refuses the word. $1: the root file system.
+fit_avahi() {
+  sed -i 's/^\[server\]$/&\nenable-dbus=no/' "$1/etc/avahi/avahi-daemon.conf"
+}
