@@ -29,8 +29,8 @@ test('Wi-Fi: a telephone gets an address there, every name leads to the set-up p
   assert.match(await joinWithPhone(accessPoint), /^10\.92\.0\.\d+$/);
   assert.match(await phone.run(`nslookup captive.apple.com ${CAMERA} || true`), new RegExp(`Name:\\s+captive.apple.com\nAddress: ${CAMERA}`));
   assert.match(await phone.run(`wget -q -O - http://${CAMERA}/setup`), /setup\.js/);
-  const probe = `wget -O - --header 'Host: connectivitycheck.gstatic.com' http://${CAMERA}/generate_204 2>&1`;
-  assert.match(await phone.run(probe), /setup\.js/, 'redirected to the page');
+  const probe = `printf 'GET /generate_204 HTTP/1.1\\r\\nHost: connectivitycheck.gstatic.com\\r\\n\\r\\n' | nc ${CAMERA} 80`;
+  assert.match(await phone.run(probe), /302 Found[^]*Location: http:\/\/10\.92\.0\.1\/setup\r?\n/);
   await networksAre('the guest to be counted', 10_000, ({ access_point }) => access_point.guests === 1);
 }, { limit: 150_000 });
 
