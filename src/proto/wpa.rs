@@ -91,10 +91,11 @@ pub fn page(reply: &[u8], max_age: u32) -> Page {
             let mut lines = block.lines();
             lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
         };
-        let Some(number) = field("id").and_then(|id| id.parse::<u32>().ok()) else {
+        let number = field("id").and_then(|id| id.parse::<u32>().ok());
+        let Some(next) = number.and_then(|number| number.checked_add(1)) else {
             continue;
         };
-        page.next = page.next.max(number.checked_add(1));
+        page.next = page.next.max(Some(next));
         let age = field("age").and_then(|age| age.parse::<u32>().ok());
         let found = age.filter(|age| *age <= max_age).and_then(|_| {
             Some(Heard {

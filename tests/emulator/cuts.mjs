@@ -5,7 +5,7 @@
 // order and to the last block of 512 bytes. What a real card may add is not modelled:
 // blocks that it has taken but not written yet, and what its own tables lose.
 //
-// CUTS: how many [10]; CUT_SEED: for the same moments again.
+// CUTS: how many [6]; CUT_SEED: for the same moments again.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -17,7 +17,7 @@ import { figure, sleep, test, until } from '../e2e/harness.mjs';
 import { answers, cutPower, guestTime, run, shellAnswers } from './board.mjs';
 
 const call = promisify(execFile);
-const CUTS = Number(process.env.CUTS ?? 10);
+const CUTS = Number(process.env.CUTS ?? 6);
 const SEED = Number(process.env.CUT_SEED ?? Date.now() % 1_000_000);
 // The steward takes the settings in within about so many seconds of the host's time.
 const WINDOW = Number(process.env.CUT_WINDOW ?? 4000);

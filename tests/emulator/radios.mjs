@@ -69,7 +69,7 @@ export async function joinWithPhone(ssid) {
 
 /** What the camera says of its networks to somebody on the board itself. */
 export async function facts() {
-  return JSON.parse(await run(`wget -q -T 10 -O - ${API}`));
+  return JSON.parse(await run(`wget -q -O - ${API}`));
 }
 
 /** Waits until the camera's networks are so; what it says then. */
@@ -85,6 +85,6 @@ export async function networksAre(what, limit, probe) {
 
 /** Asks for something over HTTP from there: "run" of the board, the router or the phone. */
 export async function post(from, address, body) {
-  return from(`wget -q -T 10 -O - --header 'Content-Type: application/json' --post-data '${JSON.stringify(body)}' \
+  return from(`wget -q -O - --header 'Content-Type: application/json' --post-data '${JSON.stringify(body)}' \
     http://${address}/api/network`);
 }

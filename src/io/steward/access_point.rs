@@ -108,6 +108,8 @@ fn names_arguments() -> Vec<String> {
         "--conf-file=/dev/null",
         "--pid-file=",
         "--no-resolv",
+        // What there is no answer for has none: nobody else is asked.
+        "--local=/#/",
         "--no-hosts",
         "--leasefile-ro",
         "--bind-interfaces",

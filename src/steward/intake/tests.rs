@@ -146,7 +146,7 @@ async fn what_is_wrong_is_told_and_changes_nothing() {
     board.put(FILE);
     let (good, _) = board.start().await;
     let huge = vec![b'#'; 1 << 20];
-    let binary: Vec<u8> = (0..4096u32).map(|n| (n * 7919 >> 3) as u8).collect();
+    let binary: Vec<u8> = (0..4096u32).map(|n| ((n * 7919) >> 3) as u8).collect();
     let twice = "[wifi]\nssid = \"a\"\nssid = \"b\"\n";
     let damaged: [(&[u8], &str); 9] = [
         (&binary, "not UTF-8"),
