@@ -105,12 +105,12 @@ export async function cameraFacts() {
   return JSON.parse(await run('cat /dev/film'));
 }
 
-/** Waits until the program says that of its camera. */
+/** Waits until the program says that of its camera; a picture that stands in for it is none. */
 export async function cameraIs(state, limit = 30_000) {
   let last;
   await until(`camera ${state}`, limit, async () => {
     last = await status().catch((error) => ({ camera: { state: String(error) } }));
-    return last.camera.state === state;
+    return last.camera.state === state && last.camera.kind !== 'test';
   }).catch((error) => Promise.reject(new Error(`${error.message}; ${JSON.stringify(last)}`)));
   return last.camera;
 }

@@ -1,8 +1,9 @@
 // From power to the page.
 
 import assert from 'node:assert/strict';
-import { figure, test } from '../e2e/harness.mjs';
+import { figure, test, until } from '../e2e/harness.mjs';
 import { playing, tab } from '../e2e/browser.mjs';
+import { textFor } from '../../web/text.js';
 import { answers, guestTime, run, shellAnswers, status, url } from './board.mjs';
 
 test('the board boots to its first answer over HTTP', async () => {
@@ -25,7 +26,9 @@ test('without a camera, a picture says so, and the status why', async (context) 
   const page = await tab(context);
   await page.goto(url);
   await playing(page, 60_000);
-  figure('the page says', await page.textContent('#camera'));
+  const said = () => page.textContent('#camera');
+  await until('the page to say so', 30_000, async () => (await said()) === textFor('en').testPicture);
+  figure('the page says', await said());
 });
 
 /** What the system says of itself on its way up. */

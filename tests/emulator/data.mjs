@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { tab } from '../e2e/browser.mjs';
 import { figure, test, until } from '../e2e/harness.mjs';
-import { answers, cameraIs, restart, run, status, url } from './board.mjs';
+import { answers, everydayCamera, restart, run, status, url } from './board.mjs';
 
 const DEVICE = '/dev/mmcblk0p4';
 
@@ -18,7 +18,7 @@ test('a full /data is told in status and page, and the picture goes on', async (
   // Nor does a new start of the program need room.
   await run('kill $(cat /run/mimamori/camera.pid)');
   await answers(60_000);
-  await cameraIs('running');
+  await everydayCamera();
   await pageSays(context, /is full/);
 }, { limit: 120_000 });
 
