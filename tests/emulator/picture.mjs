@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { clientPage } from '../e2e/browser.mjs';
-import { figure, sleep, test } from '../e2e/harness.mjs';
-import { cameraFacts, everydayCamera, guestTime, run, turn, url } from './board.mjs';
+import { figure, sleep, test, until } from '../e2e/harness.mjs';
+import { cameraFacts, everydayCamera, guestTime, run, status, turn, url } from './board.mjs';
 
 // What the V4L2 menus call constrained baseline and level 3.1.
 const CONSTRAINED_BASELINE = 1;
@@ -57,6 +57,21 @@ test("frames carry the driver's time, not that of their arrival", async (context
   figure('off an even step, in ms', `median ${ms(off[off.length >> 1])}, 95 % ${ms(off[Math.floor(off.length * 0.95)])}, max ${ms(off.at(-1))}`);
   assert.ok(ms(off[Math.floor(off.length * 0.95)]) < 2, `steps: ${steps.join(' ')}`);
 }, { limit: 90_000 });
+
+// The camera goes on meanwhile, and its pictures are counted, unread.
+test('with nobody watching, the camera is left to itself', async () => {
+  await everydayCamera();
+  await until('nobody', 30_000, async () => (await status()).viewers === 0);
+  await boardSeconds(2);
+  const forced = (await cameraFacts()).forced;
+  const [before, workBefore, timeBefore] = [(await status()).camera.frames, await workDone(), await guestTime()];
+  await boardSeconds(20);
+  const [after, workAfter, timeAfter] = [(await status()).camera.frames, await workDone(), await guestTime()];
+  const guest = timeAfter - timeBefore;
+  figure('the program took', `${(((workAfter - workBefore) / guest) * 100).toFixed(1)} % of the emulated processor, for ${((after - before) / guest).toFixed(1)} pictures a second`);
+  assert.ok((after - before) / guest > 25, `${after - before} pictures in ${guest} s`);
+  assert.equal((await cameraFacts()).forced, forced, 'no keyframe is asked for');
+}, { limit: 120_000 });
 
 const ms = (ticks) => Math.round((ticks / RTP_CLOCK) * 10_000) / 10;
 
