@@ -1,8 +1,6 @@
 //! Setting the network up over HTTP: page, gate and the steward's own socket.
 #![allow(clippy::disallowed_methods)]
 
-#![allow(clippy::disallowed_methods)]
-
 mod door;
 
 use door::{body, open, status};
