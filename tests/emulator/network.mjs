@@ -92,7 +92,10 @@ test('Wi-Fi: a steward that is killed comes back to the same network', async () 
 
 test('Wi-Fi: the settings on the card are taken in, and their pass phrase moves', async () => {
   await openRouter('from the card', 'card phrase', { channel: 3 });
-  const file = '# mine\\r\\n[wifi]\\r\\nssid = \u201cfrom the card\u201d\\r\\npassphrase = "card phrase"\\r\\n[camera]\\r\\nname = "porch"\\r\\n';
+  await onCard(`cp /boot/mimamori.toml ${OWN_CARD}`);
+  // What the program itself is told stays: without it no picture gets through to here.
+  const announce = await run('grep ^announce /data/mimamori.toml');
+  const file = announce + '\\r\\n# mine\\r\\n[wifi]\\r\\nssid = \u201cfrom the card\u201d\\r\\npassphrase = "card phrase"\\r\\n[camera]\\r\\nname = "porch"\\r\\n';
   await onCard(`printf '${file}' >/boot/mimamori.toml`);
   await restartSteward();
   const { station, name, problems } = await networksAre('the card\u2019s network', 120_000, (now) => (
@@ -117,8 +120,14 @@ test('Wi-Fi: a damaged file on the card is told, and changes nothing', async () 
     assert.ok(problems[0].includes(words), problems[0]);
     assert.match(await run('cat /run/mimamori/problems'), new RegExp(words));
   }
-  await onCard('rmdir /boot/mimamori.toml');
+  await onCard(`rmdir /boot/mimamori.toml; cp ${OWN_CARD} /boot/mimamori.toml`);
+  await restartSteward();
+  await networksAre('nothing to complain of', 120_000, (now) => now.problems.length === 0);
+  assert.equal(await run('grep -c ^announce /data/mimamori.toml'), '1');
 }, { limit: 400_000 });
+
+/** The card's file as it was before. */
+const OWN_CARD = '/tmp/card.toml';
 
 function onCard(command) {
   return run(`mount -o rw /dev/mmcblk0p1 /boot && { ${command}; }; code=$?; umount /boot; (exit $code)`);
