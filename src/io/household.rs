@@ -35,9 +35,12 @@ impl Household {
             _ => set_up::read(request),
         };
         match asked {
-            // Where there is no steward, somebody else keeps the clock.
+            // Where there is no steward, somebody else keeps clock and network.
             Ok(Ask::Time { .. }) if !self.socket.exists() => {
                 set_up::answer(Ok(serde_json::json!({ "set": false })))
+            }
+            Ok(Ask::Network) if !self.socket.exists() => {
+                set_up::answer(Ok(serde_json::json!({ "radio": false })))
             }
             Ok(ask) => set_up::answer(self.ask(&ask)),
             Err(answer) => answer,
