@@ -86,7 +86,7 @@ test('Wi-Fi: when a new network fails, the old one is kept', async () => {
 
 test('Wi-Fi: a steward that is killed comes back to the same network', async () => {
   await run('kill -9 $(ps | awk "/[m]imamori steward/ { print \\$1 }")');
-  await networksAre('the radio to be new', 60_000, ({ station }) => station.state !== 'online').catch(() => {});
+  await networksAre('the radio to be new', 10_000, (now) => !isOnline(now)).catch(() => {});
   await networksAre('the network', 120_000, isOnline);
 }, { limit: 250_000 });
 
@@ -134,6 +134,11 @@ function onCard(command) {
 }
 
 async function restartSteward() {
-  await run('kill $(ps | awk "/[m]imamori steward/ { print \\$1 }")');
-  await until('another steward', 30_000, () => facts().then(() => true, () => false));
+  const steward = () => run('ps | awk "/[m]imamori steward/ { print \\$1 }"');
+  const before = await until('a steward', 30_000, steward);
+  await run(`kill ${before.split('\n').join(' ')}`);
+  await until('another steward', 60_000, async () => {
+    const now = await steward();
+    return now && now !== before && facts().then(() => true, () => false);
+  });
 }

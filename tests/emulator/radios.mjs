@@ -69,7 +69,10 @@ export async function joinWithPhone(ssid) {
 
 /** What the camera says of its networks to somebody on the board itself. */
 export async function facts() {
-  return JSON.parse(await run(`wget -q -O - ${API}`));
+  const said = JSON.parse(await run(`wget -q -O - ${API}`));
+  // So the camera's server speaks for a steward that is not there (yet).
+  if (!said.station) throw new Error(`nobody knows of networks: ${JSON.stringify(said)}`);
+  return said;
 }
 
 /** Waits until the camera's networks are so; what it says then. */
