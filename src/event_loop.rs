@@ -7,11 +7,13 @@
 use crate::core::hub::Hub;
 use crate::core::logs::{self, Log};
 use crate::core::output::Output;
+use crate::core::status;
 use crate::io::addresses::AddressWatch;
 use crate::io::camera::Camera;
 use crate::io::heartbeat::Heartbeat;
 use crate::io::inbound::Inbound;
 use crate::io::logs::Logs;
+use crate::io::memory;
 use crate::io::pages::PagesHandle;
 use crate::io::problems::Problems;
 use crate::io::raw_stream::RawStreams;
@@ -236,7 +238,10 @@ impl Appliance {
             return logs::answer(request, log, |log| self.read_log(log));
         }
         if request.path == "/api/status" {
-            self.hub.handle_problems(self.system.problems.read());
+            self.hub.handle_system(status::System {
+                problems: self.system.problems.read(),
+                memory_available: memory::available(),
+            });
         }
         match token() {
             Ok(token) => self.hub.handle_request(now, request, &token),

@@ -4,7 +4,7 @@ use super::output::Output;
 use super::rtc::RtcFactory;
 use super::signalling::Signalling;
 use super::stage::{Stage, StageSettings};
-use super::status::{self, IceServer};
+use super::status::{self, IceServer, System};
 use super::whep::{self, Whep};
 use crate::proto::camera::{CameraInfo, CameraKind};
 use crate::proto::frame::Frame;
@@ -26,8 +26,7 @@ pub struct Hub {
     started: Instant,
     /// Why the camera delivers nothing, or another one does, for people.
     problem: Option<String>,
-    /// What the system has to say of itself, for people.
-    problems: Vec<String>,
+    system: System,
 }
 
 impl Hub {
@@ -46,7 +45,7 @@ impl Hub {
             ice_servers,
             started: now,
             problem: Some("The camera is being looked for.".into()),
-            problems: Vec::new(),
+            system: System::default(),
         }
     }
 
@@ -60,9 +59,9 @@ impl Hub {
         self.stage.handle_camera_lost();
     }
 
-    /// What is wrong with the system, which the status tells.
-    pub fn handle_problems(&mut self, problems: Vec<String>) {
-        self.problems = problems;
+    /// How the system is, which the status tells.
+    pub fn handle_system(&mut self, system: System) {
+        self.system = system;
     }
 
     /// Nobody watches, and the camera has passed over so many frames.
@@ -116,7 +115,7 @@ impl Hub {
         let answer = match request.path.as_str() {
             "/api/status" => status::answer(request, || {
                 let problem = self.problem.as_deref();
-                status::status(now - self.started, &self.stage, problem, &self.problems)
+                status::status(now - self.started, &self.stage, problem, &self.system)
             }),
             "/api/webrtc/settings" => {
                 status::answer(request, || status::settings(&self.stage, &self.ice_servers))

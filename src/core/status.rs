@@ -46,14 +46,21 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// `GET /api/status`.
-///
-/// `problem`: the camera's; `problems`: the system's.
+/// What the system that the program runs on has to say of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct System {
+    /// What is wrong, in words for people.
+    pub problems: Vec<String>,
+    /// Bytes that programs could still take.
+    pub memory_available: Option<u64>,
+}
+
+/// `GET /api/status`. `problem`: the camera's.
 pub(super) fn status(
     uptime: Duration,
     stage: &Stage,
     problem: Option<&str>,
-    problems: &[String],
+    system: &System,
 ) -> Value {
     let camera = stage.camera();
     json!({
@@ -70,7 +77,8 @@ pub(super) fn status(
         "viewers": stage.viewers(),
         "max_viewers": stage.settings().max_viewers,
         "bitrate_bps": stage.bitrate(),
-        "problems": problems,
+        "problems": system.problems,
+        "memory_available_bytes": system.memory_available,
     })
 }
 

@@ -19,6 +19,7 @@ pub mod inbound;
 pub mod lingering;
 pub mod listener;
 pub mod logs;
+pub mod memory;
 pub mod pages;
 pub mod places;
 pub mod problems;

@@ -147,13 +147,18 @@ impl Pages {
 
     /// Returns only when the server has failed or was stopped.
     fn run(&mut self, server: &Server) -> io::Error {
+        let mut answered = false;
         loop {
             match server.recv() {
                 Ok(mut request) => {
                     let reply = self.answer(&mut request);
-                    if let Err(error) = request.respond(render(reply)) {
-                        log::debug!("an answer was not sent: {error}");
+                    match request.respond(render(reply)) {
+                        // The end of the start, for who reads how long it took.
+                        Ok(()) if !answered => log::info!("the first request is answered"),
+                        Ok(()) => {}
+                        Err(error) => log::debug!("an answer was not sent: {error}"),
                     }
+                    answered = true;
                 }
                 Err(error) => return error,
             }

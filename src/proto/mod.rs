@@ -12,6 +12,7 @@ pub mod head;
 pub mod heartbeat;
 pub mod host;
 pub mod http;
+pub mod meminfo;
 pub mod netlink;
 pub mod picture_clock;
 pub mod problems;

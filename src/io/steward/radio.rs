@@ -465,7 +465,7 @@ fn dhcp_arguments(name: &str) -> Vec<String> {
     let own = format!("hostname:{}", own.trim());
     let script = "/usr/share/udhcpc/default.script";
     let arguments = [
-        "-f", "-i", name, "-t", "5", "-T", "2", "-A", "5", "-x", &own, "-s", script,
+        "-f", "-i", name, "-t", "5", "-T", "2", "-A", "5", "-x", &own, "-O", "ntpsrv", "-s", script,
     ];
     arguments.map(String::from).into()
 }
