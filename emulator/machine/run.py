@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Starts QEMU with a network card plugged into its USB port.
 
-    run.py COMMAND...
+    run.py [--time SECONDS] COMMAND...
 
+--time: there is a time server, which says that so many seconds have passed since 1970.
 In COMMAND, {usb} becomes the descriptor number for `-chardev socket,fd={usb}`,
 and {wire} the one for `-netdev socket,fd={wire}`. Ends with QEMU, with its code;
 QEMU ends with it, however it ends, and both end with the script that started them.
@@ -16,6 +17,7 @@ import subprocess
 import sys
 
 from network_card import NetworkCard
+from time_server import TimeServer
 from wire import WireReader, wire_frame
 
 PR_SET_PDEATHSIG = 1
@@ -91,18 +93,33 @@ def command_of(pid):
 
 
 def main():
-    if len(sys.argv) < 2:
+    command = sys.argv[1:]
+    server = TimeServer()
+    if len(command) > 1 and command[0] == "--time" and command[1].isdecimal():
+        server = TimeServer(int(command[1]))
+        command = command[2:]
+    if not command or command[0].startswith("-"):
         sys.exit(__doc__)
     selector = selectors.DefaultSelector()
     reader = WireReader()
     usb = Link(selector, lambda data: card.from_usb(data))
-    wire = Link(selector, lambda data: [card.from_wire(frame) for frame in reader.feed(data)])
-    qemu = start(sys.argv[1:], usb, wire)
+    wire = Link(selector, lambda data: [from_wire(frame) for frame in reader.feed(data)])
+    qemu = start(command, usb, wire)
     signal.signal(signal.SIGTERM, lambda *_: qemu.terminate())
     Owner(selector, qemu.terminate)
     # A terminal's Ctrl-C is for the script above, which ends us in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    card = NetworkCard(usb.send, lambda frame: wire.send(wire_frame(frame)))
+
+    def from_wire(frame):
+        card.from_wire(server.offered(frame))
+
+    def from_card(frame):
+        if not server.is_asked(frame):
+            wire.send(wire_frame(frame))
+        elif answer := server.answer(frame):
+            card.from_wire(answer)
+
+    card = NetworkCard(usb.send, from_card)
     try:
         bridge(selector)
     except (BrokenPipeError, ConnectionResetError):

@@ -7,6 +7,7 @@ import { playing, tab } from '../e2e/browser.mjs';
 import { figure, test } from '../e2e/harness.mjs';
 import { everydayCamera, restart, run, url } from './board.mjs';
 
+const DAY = 86_400;
 // Where the board finds this machine, by QEMU's network.
 const HOST = '10.0.2.2';
 
@@ -17,11 +18,14 @@ test('the board has started from slot A, and U-Boot has both copies of its state
 });
 
 test('slot B is tried, shows the picture, and stays when it is kept; what is in /data stays, too', async (context) => {
+  await run(`date -s @${Number(await run('date +%s')) + DAY}`);
+  const time = Number(await run('date +%s'));
   const before = await run('echo kept >/data/kept; sync; sha256sum /data/mimamori/*');
   await setState('try=B', 'tries=0');
   figure('back after', await restart());
   assert.deepEqual(await slot(), { slot: 'B', try: 'B', tries: '1', failed: '' });
   assert.match(await run("awk '$2 == \"/\"' /proc/mounts"), /^\/dev\/mmcblk0p3 \/ squashfs ro/);
+  assert.ok(Number(await run('date +%s')) >= time, 'the time was written down before the end');
   assert.equal(await run('cat /data/kept; sha256sum /data/mimamori/*'), `kept\n${before}`);
   await everydayCamera();
   const page = await tab(context);

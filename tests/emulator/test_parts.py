@@ -11,6 +11,7 @@ sys.path[:0] = [str(EMULATOR), str(EMULATOR / "machine")]
 
 import film  # noqa: E402
 import initramfs  # noqa: E402
+import time_server  # noqa: E402
 import wire  # noqa: E402
 
 SPS, PPS, SEI, IDR, P = b"\x67s", b"\x68p", b"\x06e", b"\x65i", b"\x41p"
@@ -61,6 +62,58 @@ class InitramfsTest(unittest.TestCase):
         names = [entry[110 : entry.index(b"\0", 110)] for entry in archive._entries]
         self.assertEqual(names, [b"bin", b"bin/tool", b"bin/other", b"bin/sh"])
         self.assertTrue(archive.bytes().rstrip(b"\0").endswith(b"TRAILER!!!"))
+
+
+class TimeServerTest(unittest.TestCase):
+    MACS = b"\x02" * 6 + b"\x04" * 6
+    BOARD = bytes([10, 0, 2, 15])
+
+    def setUp(self):
+        self.server = time_server.TimeServer(1_900_000_000, clock=lambda: 5.0)
+
+    def frame(self, sender, to, payload):
+        return time_server.build(self.MACS, sender, to, 64, payload)
+
+    def test_it_answers_with_its_time_and_the_askers_own_stamp(self):
+        asked = bytes([0x23]) + bytes(39) + b"the mark"
+        frame = self.frame((self.BOARD, 5000), (time_server.ADDRESS, 123), asked)
+        answer = time_server.Datagram.read(self.server.answer(frame))
+        self.assertEqual((answer.sender, answer.to), ((time_server.ADDRESS, 123), (self.BOARD, 5000)))
+        self.assertEqual(answer.payload[0], 0x24)
+        self.assertEqual(answer.payload[24:32], b"the mark")
+        seconds = struct.unpack_from(">I", answer.payload, 40)[0]
+        self.assertEqual(seconds - time_server.SINCE_1900, 1_900_000_000)
+
+    def test_what_is_for_others_is_not_answered(self):
+        asked = bytes(48)
+        for frame in (
+            self.frame((self.BOARD, 5000), (time_server.ADDRESS, 124), asked),
+            self.frame((self.BOARD, 5000), (self.BOARD, 123), asked),
+            self.frame((self.BOARD, 5000), (time_server.ADDRESS, 123), asked[:47]),
+            b"",
+            bytes(60),
+        ):
+            self.assertTrue(not self.server.is_asked(frame) or self.server.answer(frame) is None)
+
+    def test_one_without_a_time_is_silent(self):
+        silent = time_server.TimeServer()
+        frame = self.frame((self.BOARD, 5000), (time_server.ADDRESS, 123), bytes(48))
+        self.assertTrue(silent.is_asked(frame) and self.server.is_asked(frame))
+        self.assertIsNone(silent.answer(frame))
+        self.assertIsNotNone(self.server.answer(frame))
+        offer = self.frame((self.BOARD, 67), (b"\xff" * 4, 68), bytes(236) + time_server.COOKIE + bytes([255]))
+        self.assertEqual(silent.offered(offer), offer)
+
+    def test_dhcp_names_it(self):
+        message = bytes(236) + time_server.COOKIE + bytes([53, 1, 2, 0, 51, 4, 0, 0, 0, 9, 255, 0, 0])
+        frame = self.frame((self.BOARD, 67), (b"\xff" * 4, 68), message)
+        offered = time_server.Datagram.read(self.server.offered(frame)).payload
+        self.assertEqual(offered[240:], bytes([53, 1, 2, 0, 51, 4, 0, 0, 0, 9, 42, 4, 192, 0, 2, 123, 255, 0, 0]))
+
+    def test_what_is_no_dhcp_message_stays_as_it_is(self):
+        for payload in (b"", bytes(300), bytes(236) + time_server.COOKIE + bytes([53, 200])):
+            frame = self.frame((self.BOARD, 67), (b"\xff" * 4, 68), payload)
+            self.assertEqual(self.server.offered(frame), frame)
 
 
 class WireTest(unittest.TestCase):
