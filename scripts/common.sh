@@ -14,6 +14,11 @@ has_libssl() {
   [[ -e /usr/include/openssl/evp.h ]]
 }
 
+# As SWUpdate compares them: numbers, and perhaps a word behind a hyphen (semver.org).
+is_version() {
+  [[ $1 =~ ^(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$ ]]
+}
+
 # What scripts/emulate and scripts/test-arm run, each with its Debian package.
 # shellcheck disable=SC2034 # read by those that source this
 BOARD_TOOLS=(

@@ -8,6 +8,8 @@ main() {
   boot_files
   places_to_write
   build_date
+  version
+  updates
   leave_out
   no_links_outside
 }
@@ -42,6 +44,21 @@ places_to_write() {
 # The camera's clock starts no earlier than this.
 build_date() {
   echo "${MIMAMORI_DATE:-$SOURCE_DATE_EPOCH}" >"$target/etc/build-date"
+}
+
+# Which version of the image this is: two images may hold the same program.
+version() {
+  rm -f "$target/etc/os-release" "$target/usr/lib/os-release"
+  printf '%s\n' NAME=mimamori ID=mimamori "VERSION_ID=$MIMAMORI_VERSION" "VERSION=$MIMAMORI_VERSION" \
+    "PRETTY_NAME=\"mimamori $MIMAMORI_VERSION\"" >"$target/etc/os-release"
+}
+
+# Whose updates are taken, and none older than what.
+updates() {
+  install -D -m 644 "$MIMAMORI_TRUSTED" "$target/etc/mimamori/update-keys.pem"
+  install -m 644 "$(dirname "$0")/update-floor" "$target/etc/mimamori/update-floor"
+  # Tools for people, and settings that nobody reads.
+  rm -rf "$target/usr/lib/swupdate" "$target/etc/swupdate" "$target/usr/bin/"swupdate-*
 }
 
 # Firmware of other boards' chips; what only a build machine reads.
