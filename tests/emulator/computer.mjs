@@ -64,10 +64,10 @@ export async function askForAddress({ name }) {
   return Object.fromEntries(lines);
 }
 
-/** The records that come within two seconds of the question. */
+/** The records that come until nobody has said anything for two seconds, or for five seconds. */
 export async function ask({ name }, what, type) {
   const query = question(what, type).toString('base64');
   const group = `UDP4-DATAGRAM:224.0.0.251:5353,bind=:5353,reuseaddr,ip-add-membership=224.0.0.251:${name}`;
-  const heard = await inside(`echo ${query} | base64 -d | socat -t 2 - ${group} | base64 -w 0`, 20_000);
+  const heard = await inside(`echo ${query} | base64 -d | timeout 5 socat -t 2 - ${group} | base64 -w 0`, 20_000);
   return answers(Buffer.from(heard, 'base64')).filter((record) => record.type === type && record.name === what);
 }
