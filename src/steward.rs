@@ -150,6 +150,9 @@ impl Steward {
                 self.networking.close_access_point();
                 steward::done(self.networking.facts())
             }
+            Ask::Update | Ask::Announce { .. } | Ask::Abandon { .. } | Ask::RollBack => {
+                steward::refused_with(503, "This camera can't be updated over the network yet.")
+            }
         };
         let _ = letter.reply.send(answer);
     }

@@ -1,7 +1,7 @@
 //! Asks the steward what comes to `/api/network` and `/api/time`, from the pages' thread.
 
 use crate::proto::http::{Answer, Request};
-use crate::proto::steward::{self, Ask, MAX_LINE};
+use crate::proto::steward::{self, Ask, MAX_LINE, Refused};
 use crate::proto::{set_time, set_up};
 use serde_json::Value;
 use std::io::{self, Read, Write};
@@ -48,7 +48,7 @@ impl Household {
     }
 
     /// What the steward says to that.
-    pub fn ask(&self, ask: &Ask) -> Result<Value, String> {
+    pub fn ask(&self, ask: &Ask) -> Result<Value, Refused> {
         let line = self.exchange(ask).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 "This camera's network is not for the camera to set up.".to_owned()

@@ -27,6 +27,7 @@ pub mod signal;
 pub mod sps;
 pub mod steward;
 pub mod stun;
+pub mod update;
 pub mod vformat;
 pub mod wifi;
 pub mod wpa;

@@ -5,7 +5,7 @@
 
 use super::host;
 use super::http::{Answer, Request};
-use super::steward::{self, Ask};
+use super::steward::{self, Ask, Refused};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -75,10 +75,10 @@ fn read_post(request: &Request) -> Result<Ask, Answer> {
 }
 
 /// The answer with what the steward says.
-pub fn answer(said: Result<Value, String>) -> Answer {
+pub fn answer(said: Result<Value, Refused>) -> Answer {
     match said {
         Ok(facts) => json_answer(200, &facts),
-        Err(why) => refused(503, &why),
+        Err(Refused { why, status, .. }) => refused(status.unwrap_or(503), &why),
     }
 }
 

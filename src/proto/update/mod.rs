@@ -1,0 +1,4 @@
+//! Updates: what goes between the camera's server and the steward besides
+//! [`super::steward`], and what is read of bundles, the engine and the board.
+
+pub mod piece;
