@@ -19,6 +19,7 @@ this description by CERTIFICATE is written as same-OFFSET.BIT, beside the COUNT 
 
 import pathlib
 import random
+import string
 import subprocess
 import sys
 import tempfile
@@ -65,12 +66,15 @@ def places(bundle):
     return parts
 
 
-def same_number(one, other):
-    """Small letters or large ones, a space for a nought in front."""
-    try:
-        return int(one, 16) == int(other, 16)
-    except ValueError:
-        return False
+def as_read(number):
+    """As SWUpdate takes a number: small letters or large ones, spaces in front, as far as it goes."""
+    value, digits = 0, number.lstrip(b" ").split(b"\0")[0]
+    for digit in digits:
+        value <<= 4
+        if chr(digit) not in string.hexdigits:
+            break
+        value += int(chr(digit), 16)
+    return value
 
 
 def flips(bundle, random, count, certificate):
@@ -85,7 +89,7 @@ def flips(bundle, random, count, certificate):
         done.add((at, bit))
         flipped = bytearray(bundle)
         flipped[at] ^= 1 << bit
-        if is_number and same_number(flipped[slice(*field)], bundle[slice(*field)]):
+        if is_number and as_read(flipped[slice(*field)]) == as_read(bundle[slice(*field)]):
             continue
         if part in ("description", "signature"):
             make_sum_right(flipped, *field)
