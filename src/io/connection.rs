@@ -2,12 +2,13 @@
 
 use super::gate::{Limits, Shared, canonical};
 use super::places::Phase;
-use super::{lingering, raw_stream, splice, websocket};
+use super::{lingering, raw_stream, splice, update_relay, websocket};
 use crate::proto::head::{self, Head, MAX_HEAD};
 use crate::proto::host::{self, HostError};
 use crate::proto::refusal::Refusal;
 use crate::proto::session_id::SessionId;
 use crate::proto::set_up;
+use crate::proto::update::tus;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longest request body, in bytes: nothing but session descriptions is posted yet.
+/// Longest request body, in bytes, but for the pieces of an update, which are not held here.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// For a connection that is gone.
@@ -53,6 +54,7 @@ pub(super) async fn serve(
             raw_stream::serve(&mut stream, head.method == "HEAD", &shared.inbound).await;
             Ok(())
         }
+        Ok(Route::Piece) => return take_piece(stream, &head, rest, &shared, &phase).await,
         Ok(Route::Pages) => ask_pages(&mut stream, &head, rest, peer, &shared, &phase).await,
         Err(refusal) => Err(refusal),
     };
@@ -122,6 +124,8 @@ enum Route {
     /// With the bytes of the handshake's answer.
     Signalling(Vec<u8>),
     RawStream,
+    /// Of an update's bundle.
+    Piece,
     Pages,
 }
 
@@ -131,6 +135,9 @@ fn route(head: &Head, local: SocketAddr, host_names: &[String]) -> Result<Route,
             return Err(show_set_up());
         }
         checked => checked?,
+    }
+    if head.method == "PATCH" && tus::serves(&head.path) {
+        return Ok(Route::Piece);
     }
     if head.chunked {
         return Err(Refusal::new(411, "Send the body with a Content-Length."));
@@ -169,6 +176,28 @@ fn route_upgrade(head: &Head) -> Result<Route, Refusal> {
         return Err(Refusal::new(404, words));
     }
     Ok(Route::Signalling(websocket::handshake(head)?))
+}
+
+async fn take_piece(
+    mut stream: TcpStream,
+    head: &Head,
+    rest: Vec<u8>,
+    shared: &Shared,
+    phase: &Phase,
+) {
+    let settings = &shared.settings;
+    let patch = update_relay::Patch { head, rest };
+    let way = update_relay::Way {
+        socket: &settings.bundle_socket,
+        place: &shared.piece,
+        limits: &settings.limits.update,
+        phase,
+    };
+    let answer = update_relay::relay(&mut stream, patch, way).await;
+    phase.set_leaving();
+    if let Some(answer) = answer {
+        lingering::say(stream, &answer.to_bytes(true), settings.limits.linger).await;
+    }
 }
 
 /// Hands the whole request to the HTTP server and its answer back.

@@ -9,6 +9,7 @@ use super::connection;
 use super::inbound::InboundSender;
 use super::lingering;
 use super::places::{Phase, Places};
+use super::update_relay::{OnePlace, UpdateLimits};
 use crate::proto::refusal::Refusal;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::poll_fn;
@@ -27,6 +28,9 @@ use tokio::task::JoinSet;
 pub struct GateSettings {
     /// Where [`super::pages`] listens.
     pub pages_socket: PathBuf,
+    /// Where the steward takes the pieces of an update's bundle; where there is no
+    /// steward, there is nothing.
+    pub bundle_socket: PathBuf,
     /// Names of this camera beyond those that are always taken
     /// (see [`crate::proto::host::check`]); without a port.
     pub host_names: Vec<String>,
@@ -55,6 +59,8 @@ pub struct Limits {
     pub idle: Duration,
     /// For the client to read a last answer and close.
     pub linger: Duration,
+    /// Of the pieces of an update.
+    pub update: UpdateLimits,
 }
 
 impl Default for Limits {
@@ -68,6 +74,7 @@ impl Default for Limits {
             line: Duration::from_secs(5),
             idle: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            update: UpdateLimits::default(),
         }
     }
 }
@@ -79,6 +86,7 @@ pub(super) struct Shared {
     pub inbound: InboundSender,
     pub requests: Arc<Semaphore>,
     pub next_session: AtomicU64,
+    pub piece: OnePlace,
 }
 
 /// Accepts connections of all `listeners`, at least one, until it is dropped, which closes them all.
@@ -158,6 +166,7 @@ impl Door {
             shared: Arc::new(Shared {
                 requests: Arc::new(Semaphore::new(limits.requests)),
                 next_session: AtomicU64::new(1),
+                piece: OnePlace::default(),
                 inbound,
                 settings,
             }),

@@ -26,10 +26,13 @@ impl Household {
     }
 
     pub fn serves(path: &str) -> bool {
-        matches!(path, "/api/network" | "/api/time")
+        matches!(path, "/api/network" | "/api/time") || tus::serves(path)
     }
 
     pub fn answer(&self, request: &Request) -> Answer {
+        if tus::serves(&request.path) {
+            return updates::answer(self, request);
+        }
         let asked = match request.path.as_str() {
             "/api/time" => set_time::read(request),
             _ => set_up::read(request),

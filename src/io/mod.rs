@@ -27,4 +27,5 @@ pub mod raw_stream;
 pub mod splice;
 pub mod steward;
 pub mod udp;
+pub mod update_relay;
 pub mod websocket;

@@ -48,6 +48,7 @@ pub async fn open(limits: Limits) -> (Door, mpsc::Receiver<Inbound>) {
     let other_address = other.local_addr().expect("an address");
     let settings = GateSettings {
         pages_socket,
+        bundle_socket: directory.join("bundle"),
         host_names: vec!["cam.example.com".to_owned()],
         limits,
     };

@@ -2,3 +2,4 @@
 //! [`super::steward`], and what is read of bundles, the engine and the board.
 
 pub mod piece;
+pub mod tus;
