@@ -22,24 +22,22 @@ use mimamori::steward::{Paths, Steward};
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// The steward's socket, on the camera's own system.
-const STEWARD: &str = "/run/mimamori/steward";
+/// Where the steward's sockets are, and what the board's start scripts note, on the
+/// camera's own system; [`RUN_VARIABLE`] names another folder.
+const RUN: &str = "/run/mimamori";
+const RUN_VARIABLE: &str = "MIMAMORI_RUN";
 
 /// Letters on their way to the loop; the gate keeps one place for each WebSocket.
 const LETTER_BOX: usize = 256;
 
 /// A thread for blocking calls (opening a camera) is not kept for longer.
 const IDLE_THREAD: Duration = Duration::from_secs(1);
-
-/// Where the board's start scripts say what went wrong.
-const PROBLEMS: &str = "/run/mimamori/problems";
-const LAST_CRASH: &str = "/run/mimamori/last-crash";
 
 fn main() -> ExitCode {
     match options::interpret(std::env::args_os().skip(1), &Environment::of_process()) {
@@ -104,10 +102,12 @@ async fn serve(config: Config) -> Result<Ended, String> {
     let (letters, inbound) = tokio::sync::mpsc::channel(LETTER_BOX);
     let socket =
         PagesSocket::new().map_err(|error| format!("a folder for the pages' socket: {error}"))?;
-    let pages = pages::start(&socket.path(), Path::new(STEWARD), letters.clone())
+    let run = run_folder();
+    let pages = pages::start(&socket.path(), &run.join("steward"), letters.clone())
         .map_err(|error| format!("the pages: {error}"))?;
     let gate = GateSettings {
         pages_socket: socket.path(),
+        bundle_socket: run.join("bundle"),
         host_names: config.host_names.clone(),
         limits: Limits::default(),
     };
@@ -120,12 +120,13 @@ async fn serve(config: Config) -> Result<Ended, String> {
     let camera = Camera::open(config.camera);
     let system = System {
         problems: Problems {
-            notes: PROBLEMS.into(),
+            // Where the board's start scripts say what went wrong.
+            notes: run.join("problems"),
             memory: config.state_dir,
         },
         heartbeat: Heartbeat::new(std::env::var_os("NOTIFY_SOCKET")),
         logs: Logs {
-            last_crash: LAST_CRASH.into(),
+            last_crash: run.join("last-crash"),
         },
     };
     let ended = Appliance::new(hub, camera, udp, addresses, inbound, pages, system)
@@ -133,6 +134,10 @@ async fn serve(config: Config) -> Result<Ended, String> {
         .await;
     gate.abort();
     Ok(ended)
+}
+
+fn run_folder() -> PathBuf {
+    std::env::var_os(RUN_VARIABLE).map_or_else(|| RUN.into(), PathBuf::from)
 }
 
 fn hub(config: &Config, port: u16) -> Result<Hub, String> {

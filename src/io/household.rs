@@ -1,7 +1,11 @@
-//! Asks the steward what comes to `/api/network` and `/api/time`, from the pages' thread.
+//! Asks the steward what comes to `/api/network`, `/api/time` and `/api/update`, from the
+//! pages' thread.
+
+mod updates;
 
 use crate::proto::http::{Answer, Request};
 use crate::proto::steward::{self, Ask, MAX_LINE, Refused};
+use crate::proto::update::tus;
 use crate::proto::{set_time, set_up};
 use serde_json::Value;
 use std::io::{self, Read, Write};
@@ -52,10 +56,18 @@ impl Household {
 
     /// What the steward says to that.
     pub fn ask(&self, ask: &Ask) -> Result<Value, Refused> {
+        let nobody = "This camera's network is not for the camera to set up.";
+        self.ask_or(ask, nobody)
+    }
+
+    fn of_updates(&self, ask: &Ask) -> Result<Value, Refused> {
+        self.ask_or(ask, tus::NO_STEWARD)
+    }
+
+    /// `nobody` is what is said where there is no steward.
+    fn ask_or(&self, ask: &Ask, nobody: &str) -> Result<Value, Refused> {
         let line = self.exchange(ask).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                "This camera's network is not for the camera to set up.".to_owned()
-            }
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => nobody.to_owned(),
             _ => format!("The camera's steward does not answer: {error}."),
         })?;
         steward::answer(&line)

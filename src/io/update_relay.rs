@@ -127,14 +127,13 @@ fn refused(status: u16, why: &str) -> Broken {
     Broken::Refused(Box::new(tus::refused(status, why)))
 }
 
-async fn take(
-    client: &mut TcpStream,
-    patch: Patch<'_>,
-    way: Way<'_>,
-) -> Result<Answer, Broken> {
+async fn take(client: &mut TcpStream, patch: Patch<'_>, way: Way<'_>) -> Result<Answer, Broken> {
     let piece = read_head(patch.head)?;
     let Some(_place) = way.place.take(way.limits.line).await else {
-        return Err(refused(409, "Another piece of the bundle is on its way already."));
+        return Err(refused(
+            409,
+            "Another piece of the bundle is on its way already.",
+        ));
     };
     way.phase.set_served();
     let mut steward = timeout(way.limits.steward, announce(way.socket, &piece))
@@ -188,7 +187,10 @@ fn away(error: &io::Error) -> Broken {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => refused(503, tus::NO_STEWARD),
         _ => {
             log::warn!("the steward takes no piece of an update: {error}");
-            refused(503, "The camera's steward does not answer. Try again in a moment.")
+            refused(
+                503,
+                "The camera's steward does not answer. Try again in a moment.",
+            )
         }
     }
 }
@@ -206,7 +208,10 @@ struct Courier<'a, 'b> {
 impl Courier<'_, '_> {
     async fn run(&mut self, patch: Patch<'_>, answer: &mut Line<'_>) -> Result<Answer, Broken> {
         // More than the body would be a second request, which this connection does not serve.
-        let have = patch.rest.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let have = patch
+            .rest
+            .len()
+            .min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let mut early = self.pass_on(&patch.rest[..have], answer).await?;
         self.left -= have as u64;
         if patch.head.header("expect").is_some() && have == 0 && patch.head.minor_version > 0 {
@@ -298,7 +303,9 @@ impl Line<'_> {
     async fn read_to_end(&mut self, limit: Duration) -> Result<Answer, Broken> {
         while !self.bytes.ends_with(b"\n") {
             let before = self.bytes.len();
-            timeout(limit, self.read()).await.map_err(|_| too_slow())??;
+            timeout(limit, self.read())
+                .await
+                .map_err(|_| too_slow())??;
             if self.bytes.len() == before {
                 break;
             }

@@ -45,7 +45,11 @@ impl Answer {
     /// The complete response (RFC 9112), after which the connection is closed: for what is
     /// answered without the HTTP server. `with_body` is false for HEAD.
     pub fn to_bytes(&self, with_body: bool) -> Vec<u8> {
-        let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason_phrase(self.status));
+        let mut text = format!(
+            "HTTP/1.1 {} {}\r\n",
+            self.status,
+            reason_phrase(self.status)
+        );
         for (name, value) in &self.headers {
             // One with a line end in it would break out of its line.
             if !value.bytes().any(|b| b.is_ascii_control()) {
@@ -81,7 +85,10 @@ mod tests {
     #[test]
     fn an_answer_is_one_whole_response() {
         let conflict = text(409, true);
-        assert!(conflict.starts_with("HTTP/1.1 409 Conflict\r\nUpload-Offset: 7\r\nContent-Length: 2\r\n"));
+        assert!(
+            conflict
+                .starts_with("HTTP/1.1 409 Conflict\r\nUpload-Offset: 7\r\nContent-Length: 2\r\n")
+        );
         assert!(conflict.ends_with("\r\nConnection: close\r\n\r\n{}"));
         assert!(!conflict.contains("Y:"));
         assert!(text(409, false).ends_with("\r\n\r\n"));

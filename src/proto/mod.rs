@@ -29,6 +29,5 @@ pub mod steward;
 pub mod stun;
 pub mod update;
 pub mod vformat;
-pub mod update;
 pub mod wifi;
 pub mod wpa;

@@ -3,6 +3,8 @@
 use mimamori::proto::head::{self, Head, LOCAL_FIELD, MAX_HEAD, MAX_HEADERS, PEER_FIELD};
 use mimamori::proto::host;
 use mimamori::proto::refusal::Refusal;
+use mimamori::proto::update::piece::{MAX_PIECE, Piece};
+use mimamori::proto::update::tus::{self, Asked, Wish};
 
 /// A head is taken only whole, means the same wherever the bytes behind it end, and
 /// what is passed on is read as the same request.
@@ -71,4 +73,48 @@ fn passed_on(found: &Head, own_names: &[String]) {
         let verdict = host::same_origin(&again.headers);
         assert!(!verdict || host::same_origin(&found.headers));
     }
+}
+
+/// What is asked of updates is refused in words, or within its limits, and a piece gets to
+/// the steward as it was read.
+pub fn update(data: &[u8]) {
+    let Ok(Some(found)) = head::parse(data) else {
+        return;
+    };
+    let asked = Asked {
+        method: &found.method,
+        path: &found.path,
+        headers: &found.headers,
+        length: found.content_length,
+    };
+    match tus::read(&asked) {
+        Err(answer) => {
+            assert!((400..500).contains(&answer.status));
+            let text = String::from_utf8(answer.to_bytes(true)).expect("text");
+            assert_eq!(text.matches("\r\n\r\n").count(), 1, "{text:?}");
+            let said: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+            assert!(said["error"].as_str().is_some_and(|words| words.len() > 3));
+        }
+        Ok(wish) => {
+            assert!(tus::serves(&found.path) && host::same_origin(&found.headers));
+            granted(&found, wish);
+        }
+    }
+}
+
+fn granted(found: &Head, wish: Wish) {
+    let method = match wish {
+        Wish::Facts | Wish::Offset { .. } => ["GET", "HEAD"].contains(&&*found.method),
+        Wish::Options => found.method == "OPTIONS",
+        Wish::Announce { size } => found.method == "POST" && size > 0,
+        Wish::RollBack => found.method == "POST",
+        Wish::Abandon { .. } => found.method == "DELETE",
+        Wish::Piece(piece) => {
+            assert!((1..=MAX_PIECE).contains(&piece.length));
+            assert_eq!(found.content_length, Some(piece.length));
+            assert_eq!(Piece::parse(piece.line().as_bytes()), Ok(piece));
+            found.method == "PATCH"
+        }
+    };
+    assert!(method, "{} {}", found.method, found.path);
 }

@@ -14,7 +14,7 @@ mod steward;
 
 pub use configuration::config;
 pub use h264::{access_units, annexb, assembler, rtp_h264, sps};
-pub use http::head;
+pub use http::{head, update};
 pub use session::session;
 pub use signalling::{candidate, sdp_fragment, signal, stun};
 pub use steward::{card_settings, steward, wpa};
@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     ("card_settings", card_settings),
     ("wpa", wpa),
     ("steward", steward),
+    ("update", update),
 ];
 
 /// Chunk sizes and the like, made from an input: the same input, the same run.

@@ -24,7 +24,9 @@ fn grant(household: &Household, wish: Wish) -> Answer {
         Wish::Options => {
             // Whoever asks this must be told the rest even where nobody knows the size.
             let most = facts(household).ok();
-            Ok(tus::options(most.and_then(|facts| facts["max_size"].as_u64())))
+            Ok(tus::options(
+                most.and_then(|facts| facts["max_size"].as_u64()),
+            ))
         }
         Wish::Announce { size } => ask(Ask::Announce { size }).and_then(|facts| created(&facts)),
         Wish::Offset { id } => ask(Ask::Update).and_then(|facts| offset(&facts, &id)),

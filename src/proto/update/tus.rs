@@ -7,7 +7,7 @@
 
 use super::piece::{MAX_PIECE, Piece, UploadId};
 use crate::proto::host;
-use crate::proto::http::{Answer, Request};
+use crate::proto::http::Answer;
 use crate::proto::steward::Refused;
 use serde_json::{Value, json};
 
@@ -44,13 +44,19 @@ pub enum Wish {
     /// What the protocol's server can do.
     Options,
     /// A bundle of that many bytes wants to come.
-    Announce { size: u64 },
+    Announce {
+        size: u64,
+    },
     /// How much of this upload is here.
-    Offset { id: UploadId },
+    Offset {
+        id: UploadId,
+    },
     /// A piece of the bundle, in this request's body.
     Piece(Piece),
     /// This upload will not go on.
-    Abandon { id: UploadId },
+    Abandon {
+        id: UploadId,
+    },
     RollBack,
 }
 
@@ -64,7 +70,10 @@ pub fn serves(path: &str) -> bool {
 /// leaves the body out.
 pub fn read(asked: &Asked<'_>) -> Result<Wish, Answer> {
     if !host::same_origin(asked.headers) {
-        return Err(refused(403, "Pages of other sites can't update the camera."));
+        return Err(refused(
+            403,
+            "Pages of other sites can't update the camera.",
+        ));
     }
     if asked.field("x-http-method-override")?.is_some() {
         let words = "X-HTTP-Method-Override is not understood here: use the method itself.";
@@ -115,7 +124,10 @@ impl Asked<'_> {
     fn announce(&self) -> Result<Wish, Answer> {
         self.check_version()?;
         if self.field("upload-defer-length")?.is_some() {
-            return Err(refused(400, "The bundle's length has to be known: send Upload-Length."));
+            return Err(refused(
+                400,
+                "The bundle's length has to be known: send Upload-Length.",
+            ));
         }
         if self.length.is_some_and(|length| length > 0) {
             let words = "The bundle does not come with POST: send it in pieces, with PATCH.";
@@ -124,7 +136,10 @@ impl Asked<'_> {
         match self.number("upload-length")? {
             Some(0) => Err(refused(400, "An empty file is no update bundle.")),
             Some(size) => Ok(Wish::Announce { size }),
-            None => Err(refused(400, "How long is the bundle? Send Upload-Length, in bytes.")),
+            None => Err(refused(
+                400,
+                "How long is the bundle? Send Upload-Length, in bytes.",
+            )),
         }
     }
 
@@ -209,7 +224,9 @@ pub fn refused_by(refused: &Refused) -> Answer {
 /// With a JSON body.
 pub fn with_facts(status: u16, facts: &Value) -> Answer {
     let mut answer = empty(status);
-    answer.headers.push(("Content-Type", "application/json".into()));
+    answer
+        .headers
+        .push(("Content-Type", "application/json".into()));
     answer.body = facts.to_string().into_bytes();
     answer
 }
@@ -230,7 +247,9 @@ pub fn empty(status: u16) -> Answer {
 pub fn options(most: Option<u64>) -> Answer {
     let mut answer = empty(204);
     answer.headers.push(("Tus-Version", VERSION.into()));
-    answer.headers.push(("Tus-Extension", "creation,termination".into()));
+    answer
+        .headers
+        .push(("Tus-Extension", "creation,termination".into()));
     if let Some(most) = most {
         answer.headers.push(("Tus-Max-Size", most.to_string()));
     }

@@ -2,7 +2,12 @@ use super::*;
 
 const OWN: [(&str, &str); 2] = [("host", "cam.local"), ("tus-resumable", "1.0.0")];
 
-fn ask(method: &str, path: &str, fields: &[(&str, &str)], length: Option<u64>) -> Result<Wish, Answer> {
+fn ask(
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    length: Option<u64>,
+) -> Result<Wish, Answer> {
     let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
     let headers: Vec<_> = OWN.iter().chain(fields).map(owned).collect();
     let asked = Asked {
@@ -28,23 +33,44 @@ fn piece(fields: &[(&str, &str)], length: Option<u64>) -> Result<Wish, Answer> {
 fn every_wish_has_its_request() {
     assert_eq!(ask("GET", "/api/update", &[], None), Ok(Wish::Facts));
     assert_eq!(ask("OPTIONS", "/api/update", &[], None), Ok(Wish::Options));
-    assert_eq!(ask("OPTIONS", "/api/update/x", &[], None), Ok(Wish::Options));
+    assert_eq!(
+        ask("OPTIONS", "/api/update/x", &[], None),
+        Ok(Wish::Options)
+    );
     let length = [("upload-length", "1048577")];
     let size = 1_048_577;
-    assert_eq!(ask("POST", "/api/update", &length, Some(0)), Ok(Wish::Announce { size }));
-    assert_eq!(ask("POST", "/api/update", &length, None), Ok(Wish::Announce { size }));
+    assert_eq!(
+        ask("POST", "/api/update", &length, Some(0)),
+        Ok(Wish::Announce { size })
+    );
+    assert_eq!(
+        ask("POST", "/api/update", &length, None),
+        Ok(Wish::Announce { size })
+    );
     let id = || UploadId::new("a-1_b").expect("a name");
     for method in ["HEAD", "GET"] {
-        assert_eq!(ask(method, "/api/update/a-1_b", &[], None), Ok(Wish::Offset { id: id() }));
+        assert_eq!(
+            ask(method, "/api/update/a-1_b", &[], None),
+            Ok(Wish::Offset { id: id() })
+        );
     }
-    assert_eq!(ask("DELETE", "/api/update/a-1_b", &[], None), Ok(Wish::Abandon { id: id() }));
-    assert_eq!(ask("POST", "/api/update/roll-back", &[], None), Ok(Wish::RollBack));
+    assert_eq!(
+        ask("DELETE", "/api/update/a-1_b", &[], None),
+        Ok(Wish::Abandon { id: id() })
+    );
+    assert_eq!(
+        ask("POST", "/api/update/roll-back", &[], None),
+        Ok(Wish::RollBack)
+    );
     let expected = Piece {
         id: id(),
         offset: 7,
         length: 9,
     };
-    assert_eq!(piece(&[KIND, ("upload-offset", "7")], Some(9)), Ok(Wish::Piece(expected)));
+    assert_eq!(
+        piece(&[KIND, ("upload-offset", "7")], Some(9)),
+        Ok(Wish::Piece(expected))
+    );
 }
 
 #[test]
@@ -57,7 +83,11 @@ fn a_piece_says_what_it_is_and_where_it_belongs() {
         (&[KIND, at], None, 411),
         (&[KIND], Some(1), 400),
         (&[at], Some(1), 415),
-        (&[("content-type", "application/octet-stream"), at], Some(1), 415),
+        (
+            &[("content-type", "application/octet-stream"), at],
+            Some(1),
+            415,
+        ),
         (&[KIND, KIND, at], Some(1), 400),
         (&[KIND, at, at], Some(1), 400),
         (&[KIND, ("upload-offset", "-1")], Some(1), 400),
@@ -66,9 +96,17 @@ fn a_piece_says_what_it_is_and_where_it_belongs() {
         (&[KIND, ("upload-offset", "1 2")], Some(1), 400),
         (&[KIND, ("upload-offset", "")], Some(1), 400),
         (&[KIND, ("upload-offset", "1000000000000000")], Some(1), 413),
-        (&[KIND, ("upload-offset", "99999999999999999999999")], Some(1), 413),
+        (
+            &[KIND, ("upload-offset", "99999999999999999999999")],
+            Some(1),
+            413,
+        ),
     ] {
-        assert_eq!(status(piece(fields, length)), expected, "{fields:?} {length:?}");
+        assert_eq!(
+            status(piece(fields, length)),
+            expected,
+            "{fields:?} {length:?}"
+        );
     }
 }
 
@@ -122,7 +160,13 @@ fn other_versions_and_methods_are_told_what_is_spoken() {
 #[test]
 fn names_of_uploads_are_plain() {
     let long = format!("/api/update/{}", "a".repeat(65));
-    for path in ["/api/update/", "/api/update/a/b", "/api/update/..", "/api/update/%41", &long] {
+    for path in [
+        "/api/update/",
+        "/api/update/a/b",
+        "/api/update/..",
+        "/api/update/%41",
+        &long,
+    ] {
         assert_eq!(status(ask("HEAD", path, &[], None)), 404, "{path}");
     }
     assert!(!serves("/api/updates") && !serves("/api") && serves("/api/update/x"));
@@ -133,11 +177,18 @@ fn other_sites_pages_may_not_even_ask() {
     for path in ["/api/update", "/api/update/roll-back", "/api/update/a"] {
         for method in ["GET", "POST", "HEAD", "PATCH", "DELETE", "OPTIONS"] {
             let fields = [("origin", "http://evil.example")];
-            assert_eq!(status(ask(method, path, &fields, Some(1))), 403, "{method} {path}");
+            assert_eq!(
+                status(ask(method, path, &fields, Some(1))),
+                403,
+                "{method} {path}"
+            );
         }
     }
     let own = [("origin", "http://cam.local")];
-    assert_eq!(ask("POST", "/api/update/roll-back", &own, None), Ok(Wish::RollBack));
+    assert_eq!(
+        ask("POST", "/api/update/roll-back", &own, None),
+        Ok(Wish::RollBack)
+    );
 }
 
 #[test]
