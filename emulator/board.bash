@@ -101,6 +101,7 @@ make_root() {
   install_programs "$root"
   fit_avahi "$root"
   install_wifi "$root"
+  install_update "$root"
   install -m 755 "$(<"$work/program")" "$root/usr/bin/mimamori"
   date -u +%s >"$root/etc/build-date"
   printf '%s\n' '/dev/mmcblk0 0x400000 0x4000' '/dev/mmcblk0 0x800000 0x4000' >"$root/etc/fw_env.config"
@@ -114,12 +115,6 @@ install_kernel() {
   kernel=$(<"$work/kernel-version")
   install -D -m 644 "$work/debian/boot/vmlinuz-$kernel" "$1/boot/zImage"
   install -m 644 "$work/debian/usr/lib/linux-image-$kernel/$BOARD_TREE" "$1/boot/"
-}
-
-# As Buildroot does: U-Boot does not read everything that mksquashfs can do.
-pack_slot() {
-  mksquashfs "$1" "$2" -all-root -noappend -quiet -no-progress -comp zstd -Xcompression-level 9 \
-    >"$2.log" 2>&1 || { cat "$2.log" >&2; return 1; }
 }
 
 # A kernel that finds no system behind it, and panics.
@@ -138,6 +133,7 @@ make_data() {
     echo "announce = [\"$address:$port\"]"
   } >"$work/data/mimamori.toml"
   put_computer_modules "$work/data/computer"
+  put_measure "$work/data/measure"
   qemu-arm -cpu arm1176 "$(<"$work/program")" --config "$work/data/mimamori.toml" --check-config >/dev/null ||
     die "the program refuses overlay/etc/mimamori.toml"
 }

@@ -16,10 +16,12 @@ make_firmware() {
     -d "$work/loader/u-boot.bin" "$work/u-boot" >/dev/null
 }
 
-# Starts it; $work/console is then its serial port, $work/console.log what came from
+# Starts it, with $@ as words for the initramfs, which lie in $work/words from then on for
+# later starts; $work/console is then its serial port, $work/console.log what came from
 # there, $work/loader.console what U-Boot said, and machine_pid the process to wait for.
 machine_start() {
-  machine_on "$@" >"$work/machine.log" 2>&1 &
+  echo "$*" >"$work/words"
+  machine_on >"$work/machine.log" 2>&1 &
   machine_pid=$!
 }
 
@@ -31,7 +33,7 @@ machine_on() {
   rm -f "$work/memory"
   while :; do
     code=0
-    machine_once "$@" || code=$?
+    machine_once || code=$?
     cat "$work/console.log" >>"$work/console.before"
     case $code in
       0) ! grep -aq 'reboot: Power down' "$work/console.log" || return 0 ;;
@@ -44,19 +46,22 @@ machine_on() {
   done
 }
 
-# Where U-Boot does not go: the initramfs is a part of this machine, not of the card.
+# What the board writes is this machine's at once, and stays when QEMU is killed; that it be
+# on this machine's disk, too, is not waited for ("unsafe"): that would be once for each 512
+# bytes. The initramfs is a part of this machine, not of the card, and lies where U-Boot does
+# not go.
 INITRAMFS_AT=0x0c000000
 
 machine_once() {
   local words size
   size=$(stat -c %s "$work/initramfs")
-  words="mimamori.board=emulated initrd=$INITRAMFS_AT,$size $MACHINE_WORDS panic=1 loglevel=5 $*"
+  words="mimamori.board=emulated initrd=$INITRAMFS_AT,$size $MACHINE_WORDS panic=1 loglevel=5 $(<"$work/words")"
   emulator/machine/run.py qemu-system-arm -M raspi0,memory-backend=memory -icount "$MACHINE_CLOCK" -no-reboot \
     -object "memory-backend-file,id=memory,size=512M,mem-path=$work/memory,share=on" \
     -nodefaults -display none -monitor none -pidfile "$work/machine.pid" \
     -kernel "$work/u-boot" -dtb "$work/root/boot/$BOARD_TREE" -append "$words" \
     -device "loader,file=$work/initramfs,addr=$INITRAMFS_AT,force-raw=on" \
-    -drive "if=sd,format=raw,cache=writethrough,file=$work/card" \
+    -drive "if=sd,format=raw,cache=unsafe,file=$work/card" \
     -chardev "socket,id=console,path=$work/console,server=on,wait=off,logfile=$work/console.log" \
     -serial chardev:console -serial "file:$work/loader.console" \
     -netdev "user,id=host,ipv6=off,hostfwd=tcp:$address:$port-:8080,hostfwd=udp:$address:$port-:8080" \

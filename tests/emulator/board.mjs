@@ -1,11 +1,15 @@
 // The one emulated board: its page, its shell and its stand-in camera.
 
+import { createReadStream, statSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { until } from '../e2e/harness.mjs';
 import { textFor } from '../../web/text.js';
 import { Console } from './console.mjs';
 
 export const url = process.env.EMULATOR_URL;
+// Where the board finds this machine, by QEMU's network.
+const HOST = '10.0.2.2';
 const PARAMETERS = '/sys/module/stand_in_camera/parameters';
 
 let shell;
@@ -129,4 +133,24 @@ export async function everydayCamera() {
   await turn('jitter_ms', 0);
   await turn('present', 1);
   await cameraIs('running');
+}
+
+/** Offers a file to the board; its address there, and what ends that. */
+export async function served(path) {
+  const server = createServer((_, response) => {
+    response.setHeader('Content-Length', statSync(path).size);
+    createReadStream(path).pipe(response);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return [`http://${HOST}:${server.address().port}/`, () => server.close()];
+}
+
+/** Frames go on being decoded by the page. */
+export async function playsOn(page) {
+  const frames = () => page.evaluate(() => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames);
+  const before = await frames();
+  await until('30 more frames', 30_000, async () => {
+    const now = await frames();
+    return now >= before + 30 || (now < before && now >= 30);
+  });
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { watch } from '../e2e/browser.mjs';
 import { figure, test, until } from '../e2e/harness.mjs';
-import { cameraFacts, cameraIs, everydayCamera, run, saysLost, turn, url } from './board.mjs';
+import { cameraFacts, cameraIs, everydayCamera, playsOn, run, saysLost, turn, url } from './board.mjs';
 
 const board = { url };
 
@@ -60,14 +60,4 @@ test('the camera is opened once, and left by nobody', async () => {
 async function watched(context) {
   await everydayCamera();
   return watch(context, board);
-}
-
-/** Frames go on being decoded by the page. */
-async function playsOn(page) {
-  const frames = () => page.evaluate(() => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames);
-  const before = await frames();
-  await until('30 more frames', 30_000, async () => {
-    const now = await frames();
-    return now >= before + 30 || (now < before && now >= 30);
-  });
 }

@@ -13,8 +13,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
-import { figure, sleep, test, until } from '../e2e/harness.mjs';
+import { figure, sleep, test } from '../e2e/harness.mjs';
 import { answers, cutPower, guestTime, run, shellAnswers } from './board.mjs';
+import { BOOT, dataOf } from './card.mjs';
+import { generator } from './random.mjs';
+import { give, secret, takenIn } from './settings.mjs';
 
 const call = promisify(execFile);
 const CUTS = Number(process.env.CUTS ?? 6);
@@ -22,11 +25,6 @@ const SEED = Number(process.env.CUT_SEED ?? Date.now() % 1_000_000);
 // The steward takes the settings in within about so many seconds of the host's time.
 const WINDOW = Number(process.env.CUT_WINDOW ?? 4000);
 const BACK = 240_000;
-// Sectors, as buildroot/board/rpi0w/genimage.cfg lays the card out.
-const MIB = 2048;
-const BOOT = 12 * MIB;
-const DATA = 172 * MIB;
-const DATA_SIZE = 84 * MIB;
 
 test(`the plug is pulled ${CUTS} times while settings are written`, async (context) => {
   const random = generator(SEED);
@@ -50,26 +48,6 @@ test(`the plug is pulled ${CUTS} times while settings are written`, async (conte
   assert.equal(seen.old + seen.new, CUTS);
 }, { limit: 120_000 + CUTS * 400_000 });
 
-/** A computer writes settings number `n` onto the card's first partition; the steward begins anew, and reads them. */
-async function give(n) {
-  const lines = ['[wifi]', `ssid = "network ${n}"`, `passphrase = "${secret(n)}"`, 'country = "JP"', '[camera]', `name = "cut-${n}"`];
-  await run(`mount -o rw,sync /boot && printf '%s\\n' ${lines.map((line) => `'${line}'`).join(' ')} >/boot/mimamori.toml && umount /boot`);
-  await run("kill -9 $(ps -o pid,args | awk '/[m]imamori steward/{print $1; exit}')");
-}
-
-/** The board has them, all of them, and the card's file has the pass phrase no more. */
-async function takenIn(n) {
-  await until(`settings ${n} in /data`, 60_000, async () => {
-    const text = await run('cat /data/network.json 2>/dev/null || true');
-    return text.includes(secret(n));
-  });
-  assert.equal(await run('cat /data/hostname'), `cut-${n}`);
-  await until('a blanked card', 60_000, async () => {
-    const text = await run('mount -o ro /boot; cat /boot/mimamori.toml; umount /boot');
-    return text.includes(`network ${n}`) && !text.includes(secret(n));
-  });
-}
-
 /** Damage would have been told. */
 async function noProblem() {
   const problems = await run('cat /run/mimamori/problems 2>/dev/null || true');
@@ -79,18 +57,15 @@ async function noProblem() {
 
 /** The card as the cut has left it: settings `n`, or those before; never neither. */
 async function judge(folder, n, seen) {
-  const data = join(folder, 'data');
   const card = process.env.EMULATOR_CARD;
-  await call('dd', [`if=${card}`, `of=${data}`, 'bs=512', `skip=${DATA}`, `count=${DATA_SIZE}`, 'conv=sparse', 'status=none']);
-  const { code, stdout } = await call('e2fsck', ['-p', data]).then((done) => ({ code: 0, ...done }), (error) => error);
-  assert.ok(code <= 1, `e2fsck -p does not do: ${stdout}`);
-  if (/recovering journal/.test(stdout)) seen.replayed += 1;
-  const text = (await call('debugfs', ['-R', 'cat /network.json', data])).stdout;
+  const data = await dataOf(folder);
+  if (data.replayed) seen.replayed += 1;
+  const text = await data.read('network.json');
   const kept = JSON.parse(text);
   const newest = Math.max(...kept.networks.map(({ ssid }) => Number(/network (\d+)/.exec(JSON.stringify(ssid))[1])));
   assert.ok(newest === n || newest === n - 1, `settings ${newest} of ${n}`);
   assert.ok(text.includes(secret(newest)), 'with the pass phrase');
-  const name = (await call('debugfs', ['-R', 'cat /hostname', data])).stdout.trim();
+  const name = (await data.read('hostname')).trim();
   assert.ok([`cut-${n}`, `cut-${n - 1}`].includes(name), name);
   await onTheCard(folder, card, n, newest, seen);
 }
@@ -98,7 +73,7 @@ async function judge(folder, n, seen) {
 async function onTheCard(folder, card, n, newest, seen) {
   const file = join(folder, 'mimamori.toml');
   await rm(file, { force: true });
-  const image = `${card}@@${BOOT * 512}`;
+  const image = `${card}@@${BOOT}`;
   await call('mcopy', ['-n', '-i', image, '::mimamori.toml', file]).catch(() => {});
   const text = await readFile(file, 'utf8').catch(() => '');
   if (newest === n) {
@@ -108,17 +83,4 @@ async function onTheCard(folder, card, n, newest, seen) {
   }
   seen.old += 1;
   assert.ok(text.includes(secret(n)), `the old settings, and not the new ones on the card: ${text}`);
-}
-
-const secret = (n) => `pass phrase ${String(n).padStart(6, '0')}`;
-
-/** Repeatable numbers from 0 to 1 (mulberry32). */
-function generator(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,15 +1,11 @@
 // Slots A and B through U-Boot: a trial, a slot that panics, a damaged environment.
 
 import assert from 'node:assert/strict';
-import { createReadStream, statSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { playing, tab } from '../e2e/browser.mjs';
 import { figure, test } from '../e2e/harness.mjs';
-import { everydayCamera, restart, run, url } from './board.mjs';
+import { everydayCamera, restart, run, served, url } from './board.mjs';
 
 const DAY = 86_400;
-// Where the board finds this machine, by QEMU's network.
-const HOST = '10.0.2.2';
 
 test('the board has started from slot A, and U-Boot has both copies of its state', async () => {
   assert.deepEqual(await slot(), { slot: 'A', try: '', tries: '', failed: '' });
@@ -35,7 +31,9 @@ test('slot B is tried, shows the picture, and stays when it is kept; what is in 
 }, { limit: 330_000 });
 
 test('a slot that panics is tried twice, then the old one is back by itself, though half the state is damaged', async (context) => {
-  await run(`wget -q -O - ${await served(context, process.env.EMULATOR_BROKEN_SLOT)} | dd of=/dev/mmcblk0p2 bs=64k 2>/dev/null`, 240_000);
+  const [address, close] = await served(process.env.EMULATOR_BROKEN_SLOT);
+  context.after(async () => close());
+  await run(`wget -q -O - ${address} | dd of=/dev/mmcblk0p2 bs=64k 2>/dev/null`, 240_000);
   await setState('try=A', 'tries=0');
   // The older of the copies, half written.
   await run('dd if=/dev/urandom of=/dev/mmcblk0 bs=1k count=8 seek=$(older) conv=notrunc 2>/dev/null; sync'.replace('$(older)', await olderCopy()));
@@ -64,15 +62,4 @@ async function olderCopy() {
   const flag = (kib) => run(`dd if=/dev/mmcblk0 bs=1 skip=$((${kib} * 1024 + 4)) count=1 2>/dev/null | od -An -tu1`);
   const [first, second] = [Number(await flag(4096)), Number(await flag(8192))];
   return (first - second) << 24 >> 24 > 0 ? '8192' : '4096';
-}
-
-/** The file's address, as the board reaches it. */
-async function served(context, path) {
-  const server = createServer((_, response) => {
-    response.setHeader('Content-Length', statSync(path).size);
-    createReadStream(path).pipe(response);
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  context.after(async () => server.close());
-  return `http://${HOST}:${server.address().port}/`;
 }
