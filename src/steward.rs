@@ -8,6 +8,7 @@ mod guarding;
 mod intake;
 mod networking;
 mod timekeeping;
+mod updating;
 
 use crate::io::steward::asks::{Asks, Letter};
 use crate::proto::heartbeat::Beat;
@@ -22,6 +23,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use timekeeping::Timekeeping;
+pub use updating::Tools;
+use updating::Updating;
 
 /// Where everything is that the steward reads and writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +60,7 @@ pub struct Steward {
     guarding: Guarding,
     networking: Networking,
     timekeeping: Timekeeping,
+    updating: Updating,
     started: Instant,
 }
 
@@ -66,6 +70,7 @@ enum Woken {
     Guarding(Option<Beat>),
     Network(Option<Event>),
     TimeToKeep,
+    Update(updating::Event),
     Shutdown,
 }
 
@@ -77,6 +82,7 @@ impl Steward {
         let group = std::fs::metadata(&paths.state).ok().map(|data| data.gid());
         let asks = Asks::listen(&socket, group).map_err(|error| says(&socket, error))?;
         let networking = Networking::begin(&paths).await;
+        let updating = Updating::begin(&paths, Tools::default(), group)?;
         // Last: from here on the watchdog has to be petted.
         let guarding = Guarding::new(&paths, group)?;
         Ok(Steward {
@@ -84,6 +90,7 @@ impl Steward {
             paths,
             guarding,
             networking,
+            updating,
             asks,
             started: Instant::now(),
         })
@@ -100,17 +107,34 @@ impl Steward {
                 beat = self.guarding.wait() => Woken::Guarding(beat),
                 event = self.networking.wait() => Woken::Network(event),
                 () = self.timekeeping.wait() => Woken::TimeToKeep,
+                event = self.updating.wait() => Woken::Update(event),
             };
             match woken {
                 Woken::Letter(letter) => self.handle_letter(letter),
-                Woken::Guarding(beat) => self.guarding.turn(beat),
+                Woken::Guarding(beat) => self.guard(beat),
                 Woken::Network(event) => {
                     self.networking.turn(event);
                     self.guarding.set_up = self.networking.invites();
                 }
                 Woken::TimeToKeep => self.timekeeping.keep(),
+                Woken::Update(event) => self.updating.turn(event),
                 Woken::Shutdown => return Ok(()),
             }
+        }
+    }
+
+    fn guard(&mut self, beat: Option<Beat>) {
+        self.guarding.on_trial = self.updating.on_trial();
+        self.guarding.turn(beat);
+        if let Some(beat) = beat {
+            self.updating.handle_beat(beat, self.guarding.camera());
+        }
+        if let Some(complaint) = self.guarding.complaint() {
+            self.updating
+                .handle_complaint(&complaint.why, complaint.hopeless);
+        }
+        if self.updating.leaving {
+            self.guarding.leave();
         }
     }
 
@@ -150,10 +174,18 @@ impl Steward {
                 self.networking.close_access_point();
                 steward::done(self.networking.facts())
             }
-            Ask::Update | Ask::Announce { .. } | Ask::Abandon { .. } | Ask::RollBack => {
-                steward::refused_with(503, "This camera can't be updated over the network yet.")
-            }
+            Ask::Update => steward::done(self.updating.facts()),
+            Ask::Announce { size } => said(self.updating.announce(size)),
+            Ask::Abandon { id } => said(self.updating.abandon(&id)),
+            Ask::RollBack => said(self.updating.roll_back()),
         };
         let _ = letter.reply.send(answer);
+    }
+}
+
+fn said(answer: Result<serde_json::Value, steward::Refused>) -> String {
+    match answer {
+        Ok(facts) => steward::done(facts),
+        Err(refused) => refused.line(),
     }
 }

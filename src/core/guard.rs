@@ -127,6 +127,11 @@ impl Guard {
         self.resetting = false;
     }
 
+    /// The board is about to restart: if that hangs, the watchdog is to do it.
+    pub fn leave(&mut self) {
+        self.resetting = true;
+    }
+
     pub fn poll(&mut self, now: Instant) -> Action {
         if self.resetting {
             return Action::Wait(now + PET_INTERVAL);

@@ -4,8 +4,8 @@
 //! tokio: `now` is a parameter, results leave through one `poll_output`.
 //!
 //! [`hub::Hub`] is the face. Behind it [`stage`] holds the viewers of the one
-//! encoder; [`signalling`] and [`whep`] are the two ways in. [`network`] and
-//! [`clock`] are the steward's, and have nothing to do with the others.
+//! encoder; [`signalling`] and [`whep`] are the two ways in. [`network`],
+//! [`clock`] and [`update`] are the steward's, and have nothing to do with the others.
 
 pub mod backlog;
 pub mod bitrate;
@@ -26,5 +26,6 @@ pub mod rtc;
 pub mod signalling;
 pub mod stage;
 pub mod status;
+pub mod update;
 pub mod viewer;
 pub mod whep;

@@ -15,6 +15,13 @@ use std::time::{Duration, Instant};
 /// How often what the lamp shows is thought over.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// What the program was ended for.
+pub(super) struct Complaint {
+    pub why: String,
+    /// Ending it has not helped.
+    pub hopeless: bool,
+}
+
 pub(super) struct Guarding {
     guard: Guard,
     lamp: Lamp,
@@ -26,6 +33,10 @@ pub(super) struct Guarding {
     pid_file: PathBuf,
     /// The camera has no network, and opens one to be set up in.
     pub set_up: bool,
+    /// The running version is on trial: what would reset the board ends the trial.
+    pub on_trial: bool,
+    /// What there is to complain of, for the trial.
+    complaint: Option<Complaint>,
     due: Instant,
 }
 
@@ -55,6 +66,8 @@ impl Guarding {
             },
             pid_file: paths.run.join("camera.pid"),
             set_up: false,
+            on_trial: false,
+            complaint: None,
             due: now,
         })
     }
@@ -76,6 +89,21 @@ impl Guarding {
         self.due = next.min(self.light(now));
     }
 
+    /// How the camera is by the last beat, and whether it really delivers.
+    pub fn camera(&self) -> Option<Pulse> {
+        self.guard.camera(Instant::now())
+    }
+
+    /// What there was to complain of since this was asked last.
+    pub fn complaint(&mut self) -> Option<Complaint> {
+        self.complaint.take()
+    }
+
+    /// The board is about to restart.
+    pub fn leave(&mut self) {
+        self.guard.leave();
+    }
+
     fn guard_it(&mut self, now: Instant) -> Instant {
         loop {
             match self.guard.poll(now) {
@@ -90,6 +118,11 @@ impl Guarding {
                     if let Err(error) = resets::end_server(&self.pid_file) {
                         log::info!("there is nothing to end: {error}");
                     }
+                    self.complain(why, false);
+                }
+                Action::Reset(why) if self.on_trial => {
+                    self.guard.reset_failed(now);
+                    self.complain(why, true);
                 }
                 Action::Reset(why) => self.reset(now, &why),
                 Action::Forget => {
@@ -99,6 +132,10 @@ impl Guarding {
                 }
             }
         }
+    }
+
+    fn complain(&mut self, why: String, hopeless: bool) {
+        self.complaint = Some(Complaint { why, hopeless });
     }
 
     /// What can't be remembered is not done: it would be done again and again.

@@ -88,7 +88,12 @@ pub fn end_server(pid_file: &Path) -> io::Result<()> {
 
 /// In order, by init. If that takes too long, the watchdog does it.
 pub fn reset_board() -> io::Result<()> {
-    Command::new("/sbin/reboot").spawn().map(|_| ())
+    restart(Path::new("/sbin/reboot"))
+}
+
+/// The same, by another program.
+pub fn restart(program: &Path) -> io::Result<()> {
+    Command::new(program).spawn().map(|_| ())
 }
 
 #[cfg(test)]
