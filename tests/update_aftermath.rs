@@ -21,6 +21,7 @@ fn started(slot: Slot, trying: Option<Slot>, failed: Option<Slot>) -> Found<'sta
             failed,
         },
         version: if slot == Slot::A { "1.0.0" } else { "2.0.0" },
+        digest: "d1",
         boot: "this",
         crash: None,
         at: AT,
@@ -45,6 +46,14 @@ fn attempt(stage: Stage) -> Record {
     }
 }
 
+fn known(version: &str) -> Known {
+    Known {
+        version: version.into(),
+        proven: true,
+        digest: "d1".into(),
+    }
+}
+
 fn last(record: &Record) -> (Outcome, &str) {
     assert_eq!(record.attempt, None);
     let last = record.last.as_ref().unwrap();
@@ -59,11 +68,7 @@ fn a_start_without_anything_before_it_only_notes_what_runs() {
         judge(&mut record, &started(Slot::A, None, None)),
         Next::Nothing
     );
-    let known = Known {
-        version: "1.0.0".into(),
-        proven: true,
-    };
-    assert_eq!(record.known(Slot::A), Some(&known));
+    assert_eq!(record.known(Slot::A), Some(&known("1.0.0")));
     assert_eq!((record.known(Slot::B), &record.last), (None, &None));
     let mut nothing = Record::default();
     let pc = Found {
@@ -84,7 +89,7 @@ fn a_trial_is_held_with_what_there_was_before() {
         assert_eq!(attempt.stage, Stage::Trial);
         assert!(!record.known(Slot::B).unwrap().proven);
         // What the slots hold is known again.
-        record.kept(Slot::B, "2.0.0", "this", AT);
+        record.kept(Slot::B, known("2.0.0"), "this", AT);
         assert_eq!(last(&record), (Outcome::Updated, ""));
         assert!(record.known(Slot::B).unwrap().proven);
         // A steward that begins anew holds no second trial.
@@ -223,13 +228,7 @@ fn a_failure_of_somebody_elses_update_is_told_once() {
 #[test]
 fn a_record_is_read_as_it_was_written_and_a_damaged_one_is_none() {
     let mut record = attempt(Stage::Trial);
-    record.set_known(
-        Slot::A,
-        Some(Known {
-            version: "1.0.0".into(),
-            proven: true,
-        }),
-    );
+    record.set_known(Slot::A, Some(known("1.0.0")));
     let bytes = record.bytes();
     assert_eq!(Record::read(&bytes), Ok(record));
     for length in 0..bytes.len() - 1 {

@@ -263,6 +263,7 @@ impl Updating {
         let found = Found {
             start: self.board.start,
             version: &self.board.version,
+            digest: &self.board.digest,
             boot: &self.board.boot,
             crash: crash.as_deref(),
             at: board::seconds(),

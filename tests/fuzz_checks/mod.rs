@@ -11,6 +11,7 @@ mod http;
 mod session;
 mod signalling;
 mod steward;
+mod updating;
 
 pub use configuration::config;
 pub use h264::{access_units, annexb, assembler, rtp_h264, sps};
@@ -18,6 +19,7 @@ pub use http::{head, update};
 pub use session::session;
 pub use signalling::{candidate, sdp_fragment, signal, stun};
 pub use steward::{card_settings, steward, wpa};
+pub use updating::{bundle, updating};
 
 /// A target's name, which is also the name of its file and of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
@@ -40,6 +42,8 @@ pub const TARGETS: &[Target] = &[
     ("wpa", wpa),
     ("steward", steward),
     ("update", update),
+    ("bundle", bundle),
+    ("updating", updating),
 ];
 
 /// Chunk sizes and the like, made from an input: the same input, the same run.

@@ -16,6 +16,8 @@ pub struct Found<'a> {
     pub start: Start,
     /// The version that runs.
     pub version: &'a str,
+    /// A digest of the first bytes of the slot that runs.
+    pub digest: &'a str,
     /// Names this start of the system.
     pub boot: &'a str,
     /// The kernel's log from the last crash, if one was kept.
@@ -46,6 +48,16 @@ const LEAST: Before = Before {
     page: Some(80),
 };
 
+impl Found<'_> {
+    fn running(&self, proven: bool) -> Known {
+        Known {
+            version: self.version.into(),
+            proven,
+            digest: self.digest.into(),
+        }
+    }
+}
+
 pub fn judge(record: &mut Record, found: &Found) -> Next {
     let Some(running) = found.start.slot else {
         return Next::Nothing;
@@ -53,10 +65,10 @@ pub fn judge(record: &mut Record, found: &Found) -> Next {
     if found.start.on_trial() && record.kept_at != found.boot {
         return begin_trial(record, running, found);
     }
-    note_running(record, running, found.version);
+    record.set_known(running, Some(found.running(true)));
     let next = match record.attempt.clone() {
         Some(attempt) if attempt.slot == running => {
-            record.kept(running, found.version, found.boot, found.at);
+            record.kept(running, found.running(true), found.boot, found.at);
             Next::Nothing
         }
         Some(attempt) => end_attempt(record, &attempt, found),
@@ -64,17 +76,6 @@ pub fn judge(record: &mut Record, found: &Found) -> Next {
     };
     record.told = found.start.failed;
     next
-}
-
-/// What runs without a trial has been kept.
-fn note_running(record: &mut Record, running: Slot, version: &str) {
-    record.set_known(
-        running,
-        Some(Known {
-            version: version.into(),
-            proven: true,
-        }),
-    );
 }
 
 fn begin_trial(record: &mut Record, running: Slot, found: &Found) -> Next {
@@ -98,13 +99,7 @@ fn begin_trial(record: &mut Record, running: Slot, found: &Found) -> Next {
     attempt.boot = found.boot.into();
     attempt.starts += 1;
     // Put there by somebody else, it has not run yet.
-    record.set_known(
-        running,
-        Some(Known {
-            version: found.version.into(),
-            proven: false,
-        }),
-    );
+    record.set_known(running, Some(found.running(false)));
     let next = match given_up {
         Some(reason) => Next::GiveUp(reason),
         None if attempt.starts > STARTS => Next::GiveUp("its steward ended again and again".into()),

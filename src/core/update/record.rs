@@ -41,6 +41,9 @@ pub struct Known {
     pub version: String,
     /// It has run, and was kept.
     pub proven: bool,
+    /// A digest of its first bytes, to tell whether somebody else has written there since.
+    #[serde(default)]
+    pub digest: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,15 +145,13 @@ impl Record {
         });
     }
 
-    /// The version that runs in this slot has proved itself, at this start of the system.
-    pub fn kept(&mut self, slot: Slot, version: &str, boot: &str, at: u64) {
+    /// This version, which runs in this slot, has proved itself at this start of the system.
+    pub fn kept(&mut self, slot: Slot, running: Known, boot: &str, at: u64) {
         self.kept_at = boot.into();
-        let version = version.to_owned();
         if let Some(attempt) = &mut self.attempt {
-            attempt.to = Some(version.clone());
+            attempt.to = Some(running.version.clone());
         }
         self.end(Outcome::Updated, "", at);
-        let proven = true;
-        self.set_known(slot, Some(Known { version, proven }));
+        self.set_known(slot, Some(running));
     }
 }

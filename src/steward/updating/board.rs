@@ -5,6 +5,7 @@ use crate::core::update::record::{self, Record};
 use crate::io::steward::files;
 use crate::proto::update::board::{self, Slot, Start};
 use crate::proto::update::crash;
+use sha2::{Digest, Sha256};
 use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,6 +23,8 @@ pub struct Board {
     pub version: String,
     /// Names this start of the kernel.
     pub boot: String,
+    /// Of the slot that runs.
+    pub digest: String,
 }
 
 impl Board {
@@ -29,8 +32,11 @@ impl Board {
         let read = |name: &str| text(&paths.root.join(name));
         let release = read("etc/os-release");
         let own = env!("CARGO_PKG_VERSION");
+        let start = Start::read(&read("proc/cmdline"));
+        let first = start.slot.map(|slot| first_bytes(paths, slot));
         Board {
-            start: Start::read(&read("proc/cmdline")),
+            start,
+            digest: digest(&first.unwrap_or_default()),
             version: board::version(&release).unwrap_or(own).into(),
             boot: read("proc/sys/kernel/random/boot_id").trim().into(),
         }
@@ -68,6 +74,18 @@ pub fn first_bytes(paths: &Paths, slot: Slot) -> Vec<u8> {
         .unwrap_or_default();
     bytes.truncate(FIRST_BYTES);
     bytes
+}
+
+/// By which two slots' first bytes are told apart; empty without any.
+pub fn digest(first: &[u8]) -> String {
+    if first.is_empty() {
+        return String::new();
+    }
+    let digest = Sha256::digest(first);
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 pub fn last_crash(paths: &Paths) -> Option<String> {

@@ -7,7 +7,7 @@ use crate::core::update::trial::Before;
 use crate::io::steward::boot_environment::BootEnvironment;
 use crate::io::steward::{presence, resets};
 use crate::proto::steward::Refused;
-use crate::proto::update::board::script;
+use crate::proto::update::board::{Slot, script};
 use crate::proto::update::crash;
 use serde_json::{Value, json};
 use std::io;
@@ -85,16 +85,7 @@ impl Updating {
     /// Back to the version in the other slot, by a trial like any other.
     pub fn roll_back(&mut self) -> Result<Value, Refused> {
         self.may_begin()?;
-        let slot = self.board.start.slot.map(|slot| slot.other());
-        let known = slot.and_then(|slot| self.record.known(slot));
-        let (
-            Some(slot),
-            Some(Known {
-                version,
-                proven: true,
-            }),
-        ) = (slot, known)
-        else {
+        let Some((slot, version)) = self.way_back() else {
             self.lock = None;
             let why = "The other slot has no version that is known to work.";
             return Err(Refused::new(409, why));
@@ -105,7 +96,7 @@ impl Updating {
             stage: Stage::Restarting,
             slot,
             from: Some(self.board.version.clone()),
-            to: Some(version.clone()),
+            to: Some(version),
             before: None,
             starts: 0,
             reason: None,
@@ -114,6 +105,14 @@ impl Updating {
         });
         self.job = Some(Job::look(self.tools.page.clone()));
         Ok(json!({}))
+    }
+
+    /// The other slot and its version, if that has run and nobody has written there since.
+    fn way_back(&self) -> Option<(Slot, String)> {
+        let slot = self.board.start.slot?.other();
+        let known = self.record.known(slot).filter(|known| known.proven)?;
+        let first = board::first_bytes(&self.paths, slot);
+        (board::digest(&first) == known.digest).then(|| (slot, known.version.clone()))
     }
 
     pub(super) fn tell(&mut self, script: String, then: Then) {
@@ -175,8 +174,13 @@ impl Updating {
         if self.record.known(slot).is_none()
             && let Some(version) = version
         {
-            let proven = false;
-            self.record.set_known(slot, Some(Known { version, proven }));
+            let (proven, digest) = (false, String::new());
+            let known = Known {
+                version,
+                proven,
+                digest,
+            };
+            self.record.set_known(slot, Some(known));
         }
     }
 

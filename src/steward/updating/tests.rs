@@ -196,7 +196,13 @@ impl House {
         let version = "0.9.0".to_owned();
         let proven = true;
         let slot = crate::proto::update::board::Slot::B;
-        let known = Some(Known { version, proven });
+        let first = board::first_bytes(&self.updating.paths, slot);
+        let digest = board::digest(&first);
+        let known = Some(Known {
+            version,
+            proven,
+            digest,
+        });
         self.updating.record.set_known(slot, known);
     }
 }
@@ -508,6 +514,10 @@ async fn the_owner_goes_back_to_what_has_worked() {
     let mut house = house("back", GOOD);
     assert_eq!(house.updating.roll_back().unwrap_err().status, Some(409));
     house.know_other();
+    // Somebody else writes there, as a fleet's client does.
+    put(&house.root, "dev/mmcblk0p3", "half of a version");
+    assert_eq!(house.updating.roll_back().unwrap_err().status, Some(409));
+    put(&house.root, "dev/mmcblk0p3", "what was there before");
     house.updating.roll_back().unwrap();
     assert_eq!(house.updating.roll_back().unwrap_err().status, Some(409));
     let root = house.root.clone();

@@ -2,6 +2,7 @@
 
 use super::restarting::Then;
 use super::{Updating, board};
+use crate::core::update::record::Known;
 use crate::core::update::trial::{Before, Camera, Trial, Verdict};
 use crate::io::steward::lock::Lock;
 use crate::io::steward::presence;
@@ -178,8 +179,13 @@ impl Updating {
             "version {} has proved itself and is kept",
             self.board.version
         );
-        let (version, boot) = (self.board.version.clone(), self.board.boot.clone());
-        self.record.kept(slot, &version, &boot, board::seconds());
+        let running = Known {
+            version: self.board.version.clone(),
+            proven: true,
+            digest: self.board.digest.clone(),
+        };
+        let boot = self.board.boot.clone();
+        self.record.kept(slot, running, &boot, board::seconds());
         self.save();
         self.trial = None;
         self.probe.end();
