@@ -91,7 +91,7 @@ impl Board {
         assert_eq!(second, at.as_secs(), "{why}");
     }
 
-    fn is_kept(self) -> u64 {
+    fn kept_after(self) -> u64 {
         let (second, ended) = self.run();
         assert_eq!(ended, Ok(()));
         second
@@ -99,8 +99,8 @@ impl Board {
 }
 
 #[test]
-fn what_works_for_ten_seconds_is_kept() {
-    let second = Board::default().is_kept();
+fn what_works_for_ten_seconds_kept_after() {
+    let second = Board::default().kept_after();
     assert!((40..=42).contains(&second), "{second}");
     assert_eq!(PROOF, 10 * SECOND);
 }
@@ -141,7 +141,7 @@ fn a_network_may_take_longer_than_the_rest() {
         network: Some(170),
         ..Board::default()
     };
-    assert!(late.is_kept() > 170);
+    assert!(late.kept_after() > 170);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn what_did_not_work_before_is_not_asked_for() {
         pulse: Pulse::Missing,
         ..Board::default()
     };
-    assert!(board.is_kept() < 40);
+    assert!(board.kept_after() < 40);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_camera_that_rested_before_may_rest() {
             camera,
             ..Board::default()
         };
-        board.is_kept();
+        board.kept_after();
     }
     let running = Board {
         pulse: Pulse::Resting,
@@ -204,12 +204,12 @@ fn ten_seconds_count_only_without_a_break() {
         silent: 35..50,
         ..Board::default()
     };
-    assert!(board.is_kept() >= 60);
+    assert!(board.kept_after() >= 60);
     let late = Board {
         silent: 35..39,
         ..Board::default()
     };
-    assert!(late.is_kept() <= 42);
+    assert!(late.kept_after() <= 42);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_program_that_has_to_be_ended_twice_has_failed() {
         endings: vec![30],
         ..Board::default()
     };
-    once.is_kept();
+    once.kept_after();
     let twice = Board {
         endings: vec![30, 35],
         ..Board::default()
