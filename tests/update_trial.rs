@@ -99,7 +99,7 @@ impl Board {
 }
 
 #[test]
-fn what_works_for_ten_seconds_kept_after() {
+fn what_works_for_ten_seconds_is_kept() {
     let second = Board::default().kept_after();
     assert!((40..=42).contains(&second), "{second}");
     assert_eq!(PROOF, 10 * SECOND);
