@@ -8,6 +8,7 @@ use super::source::{self, ConfigError, Source, nearest};
 use super::values::Needed;
 use super::{FILE_LIMIT, FileConfig};
 use crate::proto::wifi::{Country, Network, Passphrase, Ssid};
+use fleet::Fleet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
@@ -18,24 +19,28 @@ pub struct CardSettings {
     pub country: Option<Country>,
     /// The host name, in lower case.
     pub name: Option<String>,
+    /// Who may offer updates.
+    pub fleet: Option<Fleet>,
     /// The options of the camera's program: TOML that [`super::parse`] takes.
     pub options: toml::Table,
-    /// The file as it is to be once the pass phrase is kept elsewhere.
+    /// The file as it is to be once its secrets are kept elsewhere.
     pub blanked: Option<String>,
 }
 
-const CARD_SECTIONS: [Section; 6] = [
+const CARD_SECTIONS: [Section; 7] = [
     ("", &TOP),
     SECTIONS[1],
     SECTIONS[2],
     SECTIONS[3],
     ("wifi", &["ssid", "passphrase", "country", "hidden"]),
     ("camera", &["name"]),
+    ("fleet", &fleet::KEYS),
 ];
 
 /// The keys of any configuration file, and ours.
-const TOP: [&str; SECTIONS[0].1.len() + 1] = {
-    let mut keys = ["wifi"; SECTIONS[0].1.len() + 1];
+const TOP: [&str; SECTIONS[0].1.len() + 2] = {
+    let mut keys = ["wifi"; SECTIONS[0].1.len() + 2];
+    keys[SECTIONS[0].1.len()] = "fleet";
     let mut at = 0;
     while at < SECTIONS[0].1.len() {
         keys[at] = SECTIONS[0].1[at];
@@ -57,9 +62,9 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<CardSettings, Vec<ConfigError>>
     reader.discreet = true;
     let mut settings = CardSettings::default();
     if syntax.is_empty() {
-        let spans = read(&mut reader, document.into_inner(), &mut settings);
+        let secrets = read(&mut reader, document.into_inner(), &mut settings);
         settings.options = options(&source.text);
-        settings.blanked = spans.map(|span| blanked(&text, &source.text, span));
+        settings.blanked = blanked(&text, &source.text, secrets);
     } else {
         reader.syntax(&syntax);
     }
@@ -89,13 +94,15 @@ fn decode(bytes: &[u8], name: &str) -> Result<String, ConfigError> {
     Err(source::not_utf8(name, bytes, valid))
 }
 
-/// Fills in `settings`; returns where the pass phrase stands.
+/// Fills in `settings`; returns where its secrets stand.
 fn read(
     reader: &mut Reader<'_>,
     mut top: DeTable<'_>,
     settings: &mut CardSettings,
-) -> Option<Range<usize>> {
+) -> Vec<Range<usize>> {
+    let mut secrets = Vec::new();
     let wifi = top.remove("wifi");
+    let fleet = top.remove("fleet");
     // `camera = "auto"` is an option of the program.
     let camera = match top.get("camera").map(|value| value.get_ref()) {
         Some(DeValue::Table(_)) => top.remove("camera"),
@@ -106,12 +113,27 @@ fn read(
         reader.known_keys("camera", camera);
         settings.name = reader.text("camera.name", camera.get("name"), host_name);
     }
-    let wifi = wifi.as_ref()?;
-    let DeValue::Table(table) = wifi.get_ref() else {
-        reader.refuse("wifi", wifi, "a section [wifi] is needed".into());
-        return None;
-    };
-    network(reader, wifi.span().start, table, settings)
+    if let Some((start, table)) = section(reader, "wifi", wifi.as_ref()) {
+        secrets.extend(network(reader, start, table, settings));
+    }
+    if let Some((start, table)) = section(reader, "fleet", fleet.as_ref()) {
+        settings.fleet = fleet::read(reader, start, table, &mut secrets);
+    }
+    secrets
+}
+
+/// Where it begins, and what is in it.
+fn section<'t, 'i>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    value: Option<Value<'t, 'i>>,
+) -> Option<(usize, &'t DeTable<'i>)> {
+    let value = value?;
+    if let DeValue::Table(table) = value.get_ref() {
+        return Some((value.span().start, table));
+    }
+    reader.refuse(name, value, format!("a section [{name}] is needed"));
+    None
 }
 
 fn network(
@@ -196,6 +218,7 @@ pub fn host_name(text: &str) -> Result<String, Needed> {
 fn options(text: &str) -> toml::Table {
     let mut table: toml::Table = text.parse().unwrap_or_default();
     table.remove("wifi");
+    table.remove("fleet");
     if table.get("camera").is_some_and(toml::Value::is_table) {
         table.remove("camera");
     }
@@ -204,18 +227,27 @@ fn options(text: &str) -> toml::Table {
     table
 }
 
-/// The text as a TOML parser saw it, with the pass phrase at `secret` taken out, and
-/// with the line ends that the original has.
-fn blanked(original: &str, text: &str, secret: Range<usize>) -> String {
-    let rest = &text[secret.end..];
-    let alone = rest.lines().next().unwrap_or_default().trim().is_empty();
-    let note = if alone { " # kept in the camera" } else { "" };
-    let blanked = format!("{}\"\"{note}{rest}", &text[..secret.start]);
-    if original.contains("\r\n") {
-        return blanked.replace('\n', "\r\n");
+/// The text as a TOML parser saw it, with what stands at `secrets` taken out, and with the
+/// line ends that the original has; `None` without a secret.
+fn blanked(original: &str, text: &str, mut secrets: Vec<Range<usize>>) -> Option<String> {
+    if secrets.is_empty() {
+        return None;
     }
-    blanked
+    // From the last one on: what is before it keeps its place.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.start));
+    let mut blanked = text.to_string();
+    for secret in secrets {
+        let rest = &text[secret.end..];
+        let alone = rest.lines().next().unwrap_or_default().trim().is_empty();
+        let note = if alone { " # kept in the camera" } else { "" };
+        blanked.replace_range(secret, &format!("\"\"{note}"));
+    }
+    if original.contains("\r\n") {
+        blanked = blanked.replace('\n', "\r\n");
+    }
+    Some(blanked)
 }
 
+pub mod fleet;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! /data before it is blanked on the card, so that a cut of the power at any moment
 //! leaves it in at least one of the two.
 
+use crate::config::card::fleet::Fleet;
 use crate::config::card::{self, CardSettings};
 use crate::config::{self, ConfigError};
 use crate::core::network::kept::{self, Kept};
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// Problems told of one file; who has more reads none of them.
 const MAX_TOLD: usize = 4;
+/// Bytes of what is kept of a fleet's server.
+const FLEET_LIMIT: usize = 4 << 10;
 
 /// Where things are kept.
 #[derive(Clone, Debug)]
@@ -20,6 +23,9 @@ pub struct Store {
     pub networks: PathBuf,
     /// The camera's name.
     pub name: PathBuf,
+    /// Which server may offer updates, and who vouches for it.
+    pub fleet: PathBuf,
+    pub fleet_certificate: PathBuf,
     /// The options of the camera's program, and what they are if nobody changes them.
     pub options: PathBuf,
     pub delivered: PathBuf,
@@ -93,7 +99,7 @@ async fn try_to(
     if let Some(blanked) = blanked {
         let written = card.write(blanked).await;
         written.map_err(|error| one(format!("The pass phrase stays on the card: {error}.")))?;
-        log::info!("{FILE_NAME}: its pass phrase is kept in the camera now");
+        log::info!("{FILE_NAME}: its secrets are kept in the camera now");
     }
     Ok(())
 }
@@ -117,6 +123,7 @@ fn keep(
         intake.options = replaced.map_err(failed)?;
         kept.options = true;
     }
+    keep_fleet(settings.fleet.as_ref(), store).map_err(failed)?;
     if let Some(network) = &settings.network {
         kept.settings.propose(network.clone());
     }
@@ -125,6 +132,25 @@ fn keep(
     }
     store.save(kept).map_err(failed)?;
     log::info!("{FILE_NAME}: taken in");
+    Ok(())
+}
+
+/// Without a server in the card's file there is none. The certificate comes first: who reads
+/// the other file wants to find it.
+fn keep_fleet(fleet: Option<&Fleet>, store: &Store) -> std::io::Result<()> {
+    let Some(fleet) = fleet else {
+        files::remove(&store.fleet)?;
+        return files::remove(&store.fleet_certificate);
+    };
+    match &fleet.certificate {
+        Some(pem) => replace_if_new(&store.fleet_certificate, "fleet-ca.new", pem.as_bytes())?,
+        None => files::remove(&store.fleet_certificate).map(|()| false)?,
+    };
+    let before = files::read(&store.fleet, FLEET_LIMIT)?.unwrap_or_default();
+    let lines = fleet.lines(&String::from_utf8_lossy(&before));
+    if before != lines.as_bytes() {
+        files::replace_secret(&store.fleet, "fleet.new", lines.as_bytes(), 0o600)?;
+    }
     Ok(())
 }
 

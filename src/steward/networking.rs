@@ -32,6 +32,8 @@ impl Networking {
         let store = Store {
             networks: paths.data.join("network.json"),
             name: paths.data.join("hostname"),
+            fleet: paths.data.join("fleet.conf"),
+            fleet_certificate: paths.data.join("fleet-ca.pem"),
             options: paths.data.join("mimamori.toml"),
             delivered: paths.root.join("etc/mimamori.toml"),
         };

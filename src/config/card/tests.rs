@@ -119,6 +119,56 @@ fn every_kind_of_damage_is_named() {
 }
 
 #[test]
+fn a_fleets_server_is_read_and_shown_without_its_token() {
+    let text = "[fleet]\nurl = \"http://hawkbit.lan:8080/\"\ntenant = \"garden\"\ngateway_token = \"hush\"\n";
+    let settings = read(text);
+    let fleet = settings.fleet.unwrap();
+    assert_eq!(
+        fleet.lines(""),
+        "url=http://hawkbit.lan:8080\ntenant=garden\ngateway_token=hush\n"
+    );
+    assert_eq!(format!("{fleet:?}"), "Fleet(http://hawkbit.lan:8080)");
+    assert!(settings.options.is_empty());
+    let blanked = settings.blanked.unwrap();
+    assert_eq!(
+        blanked,
+        text.replace("\"hush\"", "\"\" # kept in the camera")
+    );
+    assert_eq!(read("[fleet]\n").fleet, None);
+    for (text, words) in [
+        ("[fleet]\nurl = \"server\"", "server's address is needed"),
+        (
+            "[fleet]\nurl = \"http://a\\\"b\"",
+            "server's address is needed",
+        ),
+        (
+            "[fleet]\nurl = \"http://a@b\"",
+            "server's address is needed",
+        ),
+        ("[fleet]\nurl = \"https://server\"", "needs certificate"),
+        (
+            "[fleet]\nurl = \"http://a\"\ntenant = \"a b\"",
+            "letters, digits",
+        ),
+        (
+            "[fleet]\nurl = \"http://a\"\ntoken = \"hush hush\"",
+            "f:3:9: fleet.token: at most",
+        ),
+        ("[fleet]\nurl = \"http://a\"\ntoken = 5", "in quotes"),
+        (
+            "[fleet]\nurl = \"http://a\"\ntoken = \"hush\"\ngateway_token = \"hush\"",
+            "either token or gateway_token",
+        ),
+        ("[fleet]\ncertificate = \"hush\"", "a certificate in PEM"),
+        ("[fleet]\nadress = \"http://a\"", "known here are url"),
+        ("fleet = 1", "a section [fleet]"),
+    ] {
+        let shown = refused(text.as_bytes());
+        assert!(shown.contains(words), "{text}: {shown}");
+    }
+}
+
+#[test]
 fn the_pass_phrase_is_blanked_and_all_else_stays() {
     let once = read(GOOD).blanked.unwrap();
     assert!(!once.contains("hush"));

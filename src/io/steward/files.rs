@@ -29,6 +29,15 @@ pub fn replace(path: &Path, new: &str, bytes: &[u8], mode: u32) -> io::Result<()
     }
 }
 
+/// For good; it is no error if there is none.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_folder_of(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Like [`replace`], and the old content is overwritten, not only given free.
 pub fn replace_secret(path: &Path, new: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
     let old = OpenOptions::new().write(true).open(path);

@@ -28,6 +28,8 @@ impl Board {
             store: Store {
                 networks: data("network.json"),
                 name: data("hostname"),
+                fleet: data("fleet.conf"),
+                fleet_certificate: data("fleet-ca.pem"),
                 options: data("mimamori.toml"),
                 delivered: folder.join("delivered"),
             },
@@ -120,6 +122,40 @@ async fn a_file_is_taken_in_once_and_its_secret_moves() {
     let (changed, intake) = board.start().await;
     assert_eq!(changed.settings.networks, learnt.settings.networks);
     assert!(intake.renamed && !intake.options);
+}
+
+#[tokio::test]
+async fn a_fleets_server_is_kept_and_its_token_moves() {
+    let board = Board::new("fleet");
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let file = format!(
+        "[fleet]\nurl = \"https://server:8443/\"\nid = \"porch\"\ntoken = \"hush\"\n\
+         certificate = \"\"\"{pem}\"\"\"\n[wifi]\nssid = \"home\"\npassphrase = \"hush hush\"\n"
+    );
+    board.put(&file);
+    let (_, intake) = board.start().await;
+    assert_eq!(intake.problems, Vec::<String>::new());
+    let conf = || std::fs::read_to_string(&board.store.fleet).unwrap();
+    let kept = "url=https://server:8443\nid=porch\ntoken=hush\n";
+    assert_eq!(conf(), kept);
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(&board.store.fleet).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    let certificate = std::fs::read_to_string(&board.store.fleet_certificate);
+    assert_eq!(certificate.unwrap(), pem);
+    let text = board.text();
+    assert!(!text.contains("hush"), "{text}");
+
+    // Blank, and the same server: the token goes on. Another server never sees it.
+    board.put(text.replace("porch", "attic"));
+    board.start().await;
+    assert_eq!(conf(), kept.replace("porch", "attic"));
+    board.put(text.replace("server:8443", "other"));
+    board.start().await;
+    assert_eq!(conf(), "url=https://other\nid=porch\n");
+    board.put("[wifi]\nssid = \"home\"\n");
+    board.start().await;
+    assert!(!board.store.fleet.exists() && !board.store.fleet_certificate.exists());
 }
 
 #[tokio::test]
