@@ -54,7 +54,8 @@ class Device(http.server.BaseHTTPRequestHandler):
         pass
 
     def base(self):
-        return f"{self.server.scheme}://127.0.0.1:{self.server.server_port}"
+        # As the device has called it: the emulated one has another name for this machine.
+        return f"{self.server.scheme}://{self.headers['Host']}"
 
     def do_GET(self):
         self.server.write("log", f"GET {self.path}")
