@@ -118,7 +118,10 @@ impl Steward {
                 }
                 Woken::TimeToKeep => self.timekeeping.keep(),
                 Woken::Update(event) => self.updating.turn(event),
-                Woken::Shutdown => return Ok(()),
+                Woken::Shutdown => {
+                    self.updating.end();
+                    return Ok(());
+                }
             }
         }
     }

@@ -106,6 +106,12 @@ fn a_trial_of_which_nothing_is_known_is_held_all_the_same() {
     };
     assert_eq!((before.camera, before.network), (Camera::None, false));
     assert!(before.page.is_some());
+    let mut seen = Record {
+        seen: Some(BEFORE),
+        ..Record::default()
+    };
+    let next = judge(&mut seen, &started(Slot::B, Some(Slot::B), None));
+    assert_eq!(next, Next::Trial(BEFORE));
     assert_eq!(record.attempt.unwrap().to.as_deref(), Some("2.0.0"));
 }
 

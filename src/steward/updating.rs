@@ -11,7 +11,7 @@ mod trying;
 use super::Paths;
 use crate::core::update::aftermath::{self, Found, Next};
 use crate::core::update::record::{Known, Outcome, Record};
-use crate::core::update::session::Uploads;
+use crate::core::update::session::{ENVELOPE, Uploads};
 use crate::core::update::trial::{Camera, Trial};
 use crate::io::steward::boot_environment::BootEnvironment;
 use crate::io::steward::bundles::{Arrived, Bundles, Delivery, Transfer};
@@ -180,7 +180,18 @@ impl Updating {
                 "seconds_left": trial.left(now).as_secs(),
             })),
             "last": self.record.last,
+            "max_size": self.room().ok().map(|room| room + ENVELOPE),
         })
+    }
+
+    /// The steward is told to end. Whoever restarts the board to try what the fleet's
+    /// client has installed leaves nothing else to judge it by.
+    pub fn end(&mut self) {
+        let seen = Some(restarting::before(&self.paths, self.camera, Some(80)));
+        if self.record.attempt.is_none() && self.record.seen != seen {
+            self.record.seen = seen;
+            self.save();
+        }
     }
 
     fn state(&self) -> &'static str {
@@ -188,7 +199,8 @@ impl Updating {
             () if self.trial.is_some() => "trial",
             () if self.uploads.is_receiving() => "receiving",
             () if self.uploads.is_installing() => "installing",
-            () if self.restart.is_some() || self.job.is_some() => "restarting",
+            () if self.restart.is_some() => "restarting",
+            () if self.job.is_some() && self.record.attempt.is_some() => "restarting",
             () => "idle",
         }
     }
@@ -204,7 +216,9 @@ impl Updating {
             return Err(Refused::new(503, why));
         }
         let why = match self.state() {
-            _ if self.transfer.is_some() => "Another update has just ended; try again.",
+            "idle" if self.transfer.is_some() || self.job.is_some() => {
+                "Another update has just ended; try again."
+            }
             "idle" => return self.take_lock(),
             "trial" => "This version is still on trial; wait until that has ended.",
             "restarting" => "The camera is about to restart.",

@@ -40,8 +40,7 @@ pub enum Next {
     Tell(String),
 }
 
-/// Where nothing is known of what was before, as after an update by somebody else: a
-/// program and a page there have to be.
+/// Where nothing is known of what was before: a program and a page there have to be.
 const LEAST: Before = Before {
     camera: Camera::None,
     network: false,
@@ -103,7 +102,7 @@ fn begin_trial(record: &mut Record, running: Slot, found: &Found) -> Next {
     let next = match given_up {
         Some(reason) => Next::GiveUp(reason),
         None if attempt.starts > STARTS => Next::GiveUp("its steward ended again and again".into()),
-        None => Next::Trial(attempt.before.unwrap_or(LEAST)),
+        None => Next::Trial(attempt.before.or(record.seen).unwrap_or(LEAST)),
     };
     record.attempt = Some(attempt);
     next

@@ -21,6 +21,10 @@ pub struct Record {
     /// The failed slot that U-Boot names, and that was told of already.
     #[serde(default)]
     pub told: Option<Slot>,
+    /// What worked when the steward was last told to end: for the trial of a version that
+    /// somebody else has put there.
+    #[serde(default)]
+    pub seen: Option<Before>,
     /// Names the start of the system at which a trial went well: U-Boot's words from
     /// before that are still there for who begins anew.
     #[serde(default)]

@@ -77,7 +77,7 @@ impl Updating {
         Ok(json!({}))
     }
 
-    fn room(&self) -> Result<u64, Refused> {
+    pub(super) fn room(&self) -> Result<u64, Refused> {
         let slot = self.board.start.slot.map(|slot| slot.other());
         slot.and_then(|slot| board::room(&self.paths, slot))
             .ok_or_else(|| Refused::new(503, "The card has no second slot for an update."))

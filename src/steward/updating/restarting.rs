@@ -1,9 +1,10 @@
 //! What goes through U-Boot: reading back what the engine told it, the way back to the
 //! other slot, the end of a trial; and the restart itself.
 
+use super::super::Paths;
 use super::{Updating, board};
 use crate::core::update::record::{Attempt, Known, Outcome, Stage};
-use crate::core::update::trial::Before;
+use crate::core::update::trial::{Before, Camera};
 use crate::io::steward::boot_environment::BootEnvironment;
 use crate::io::steward::{presence, resets};
 use crate::proto::steward::Refused;
@@ -78,6 +79,15 @@ pub async fn done(job: &mut Option<Job>) -> Done {
     match job {
         Some(job) => (&mut job.0).await.unwrap_or(Done::Lost),
         None => std::future::pending().await,
+    }
+}
+
+/// What works now.
+pub fn before(paths: &Paths, camera: Camera, page: Option<u16>) -> Before {
+    Before {
+        camera,
+        network: presence::network(&paths.root),
+        page,
     }
 }
 
@@ -159,11 +169,7 @@ impl Updating {
     }
 
     fn note_before(&mut self, page: Option<u16>) {
-        let before = Before {
-            camera: self.camera,
-            network: presence::network(&self.paths.root),
-            page,
-        };
+        let before = before(&self.paths, self.camera, page);
         log::info!("before the restart: {before:?}");
         let Some(attempt) = &mut self.record.attempt else {
             return;

@@ -502,11 +502,16 @@ async fn an_update_waits_for_nobody_and_goes_where_there_is_room() {
     let lock = Lock::take(&house.root.join("run/mimamori/update.lock")).unwrap();
     assert_eq!(house.updating.announce(5000).unwrap_err().status, Some(409));
     drop(lock);
-    let large = house.updating.announce(60 << 20).unwrap_err();
+    let most = house.updating.facts()["max_size"].as_u64().unwrap();
+    let large = house.updating.announce(most + 1).unwrap_err();
     assert_eq!(large.status, Some(413));
     house.start("C", "", "1.0.0");
     assert_eq!(house.updating.announce(5000).unwrap_err().status, Some(503));
-    assert_eq!(house.updating.facts()["slot"], Value::Null);
+    let facts = house.updating.facts();
+    assert_eq!(
+        (&facts["slot"], &facts["max_size"]),
+        (&Value::Null, &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -542,4 +547,18 @@ async fn a_steward_that_began_anew_while_it_was_written_says_so() {
     assert_eq!(facts["last"]["result"], "failed");
     let late = house.send(&id, 1800, 5, b"12345").await.unwrap_err();
     assert_eq!(late.status, Some(410));
+}
+
+#[tokio::test]
+async fn what_somebody_else_has_installed_is_tried_by_what_was_seen_last() {
+    let mut house = house("fleet", GOOD);
+    house.updating.camera = Camera::Running;
+    house.updating.end();
+    house.start("B", "mimamori.try=B", "2.0.0");
+    let facts = house.updating.facts();
+    assert_eq!(facts["state"], "trial");
+    let waits_for = facts["trial"]["waits_for"].as_array().unwrap();
+    assert!(waits_for.contains(&json!("camera")), "{waits_for:?}");
+    let lock = Lock::take(&house.root.join("run/mimamori/update.lock")).unwrap();
+    assert!(lock.is_none(), "nobody else may update meanwhile");
 }
