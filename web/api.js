@@ -12,6 +12,11 @@ export async function mayNetwork() {
   return Boolean((await getJson('/api/network'))?.radio);
 }
 
+/** True where the camera can be updated over the network. */
+export async function mayUpdate() {
+  return Boolean((await getJson('/api/update'))?.slot);
+}
+
 /**
  * Tells the camera what time it is, for one that has neither a clock nor a network that
  * knows. Whether it listens is its own affair.

@@ -1,7 +1,7 @@
 // Wires the parts together: what happens goes into the reconnect machine,
 // what the machine says is done and told.
 
-import { mayNetwork, readIceServers, readStatus, tellTime } from './api.js';
+import { mayNetwork, mayUpdate, readIceServers, readStatus, tellTime } from './api.js';
 import { Connection } from './connection.js';
 import { fadeWhenIdle, listenToKeys } from './controls.js';
 import { canFullScreen, onFullScreenChange, toggleFullScreen } from './full_screen.js';
@@ -59,6 +59,7 @@ const panel = new Panel($('panel'), $('details'), {
 
 // Only who is near the camera may, and then is told so.
 mayNetwork().then((may) => { $('set-up').hidden = !may; });
+mayUpdate().then((may) => { $('update').hidden = !may; });
 // Waits its turn behind the picture.
 window.setTimeout(tellTime, 3000);
 const wake = fadeWhenIdle(page, () => panel.open || machine.phase !== 'playing' || player.blocked);

@@ -55,6 +55,7 @@ const en = {
   of: (n, max) => `${n} of ${max}`,
   keys: 'Keys',
   setUp: 'Set up Wi-Fi',
+  update: 'Update',
   perSecond: 'fps',
 };
 
@@ -112,6 +113,7 @@ const ja = {
   of: (n, max) => `${n}/${max}人`,
   keys: 'キー操作',
   setUp: 'Wi-Fiの設定',
+  update: '更新',
   perSecond: 'fps',
 };
 
