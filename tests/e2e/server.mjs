@@ -34,6 +34,11 @@ export class Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Where it looks for the steward's sockets. */
+  get run() {
+    return join(this.#folder, 'run');
+  }
+
   /** Starts it, or starts it again on the same port. */
   async launch() {
     const { camera, width, height, maxViewers, config: more } = this.#settings;
@@ -41,7 +46,7 @@ export class Server {
     const state = JSON.stringify(join(this.#folder, 'state'));
     await writeFile(config, `state_directory = ${state}\n[video]\nwidth = ${width}\nheight = ${height}\n${more}`);
     const options = ['--config', config, '--listen', `127.0.0.1:${this.port}`, '--camera', camera, '--max-viewers', `${maxViewers}`];
-    const env = { PATH: process.env.PATH, TMPDIR: this.#folder, RUST_LOG: process.env.RUST_LOG ?? 'info' };
+    const env = { PATH: process.env.PATH, TMPDIR: this.#folder, MIMAMORI_RUN: this.run, RUST_LOG: process.env.RUST_LOG ?? 'info' };
     this.log = '';
     this.#child = spawn(BINARY, options, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child.stderr.setEncoding('utf8').on('data', (text) => { this.log += text; });
