@@ -52,7 +52,7 @@ test('a bundle becomes the new version while somebody watches', async (context) 
   assert.ok(steward.got.equals(file.buffer), 'what arrived is not what was sent');
   await playing(picture);
 
-  await step(page, 'Check and write');
+  await step(page, 'Write');
   steward.facts.state = 'restarting';
   await step(page, 'Restart');
   await server.stop();
@@ -171,7 +171,7 @@ test('the update page says nothing wrong in its console', async (context) => {
   await page.reload();
   await page.setInputFiles('#file', bundle());
   await page.click('#send');
-  await step(page, 'Check and write');
+  await step(page, 'Write');
   assert.deepEqual(said, []);
 });
 

@@ -50,6 +50,13 @@ test('at rest a file can be chosen, then sent', () => {
   assert.equal(view(known({ problem: 'notBundle' }), en).message.text, en.problems.notBundle);
 });
 
+test('everything that a trial waits for has its name', () => {
+  const source = readFileSync(new URL('../../src/core/update/trial.rs', import.meta.url), 'utf8');
+  const names = [...source.matchAll(/Condition::new\(\s*"(\w+)"/g)].map(([, name]) => name);
+  assert.ok(names.length >= 4);
+  assert.deepEqual(Object.keys(en.waits).sort(), names.sort());
+});
+
 test('where there are no slots, nothing can be done', () => {
   const pc = view(known({ facts: { version: '1.0.0', slot: null, state: 'idle', other: null } }), en);
   assert.deepEqual([pc.choose, pc.send, pc.back, pc.message.text], [false, false, false, en.noSlots]);
