@@ -250,3 +250,19 @@ fn a_record_is_read_as_it_was_written_and_a_damaged_one_is_none() {
     assert_eq!(read.known(Slot::A).unwrap().version, "3");
     assert_eq!(Record::read(b"{}"), Ok(Record::default()));
 }
+
+#[test]
+fn power_that_goes_right_after_u_boot_was_told_takes_nothing_back() {
+    // To keep the new version: its steward had no time to note it.
+    let mut record = attempt(Stage::Trial);
+    let next = judge(&mut record, &started(Slot::B, None, None));
+    assert_eq!(next, Next::Nothing);
+    assert_eq!(last(&record), (Outcome::Updated, ""));
+    assert_eq!(record.known(Slot::B), Some(&known("2.0.0")));
+    // To try it: the old steward had no time to note what there was before.
+    let mut record = attempt(Stage::Writing);
+    record.attempt.as_mut().unwrap().before = None;
+    let next = judge(&mut record, &started(Slot::B, Some(Slot::B), None));
+    assert!(matches!(next, Next::Trial(_)), "{next:?}");
+    assert_eq!(record.attempt.unwrap().from.as_deref(), Some("1.0.0"));
+}
