@@ -10,6 +10,10 @@ use crate::proto::update::crash;
 /// starts a version twice.
 const STARTS: u32 = 5;
 
+/// Of a version that did not even start its steward.
+const NO_WORD: &str =
+    "it did not come so far as to say why: its system panicked, hung, or lost its power";
+
 /// What is known at the start.
 #[derive(Clone, Debug)]
 pub struct Found<'a> {
@@ -155,8 +159,10 @@ fn unexplained(attempt: &Attempt, found: &Found) -> String {
         .filter(|file| crash::stamp(file) != attempt.crash);
     match (crash, attempt.starts) {
         (Some(file), _) => crash::words(file),
-        (None, 0) => "it did not come so far as to say why".into(),
-        (None, _) => "it was restarted before it had proved itself, twice".into(),
+        (None, 0) => NO_WORD.into(),
+        (None, _) => {
+            "it was restarted before it had proved itself, twice: it hung, or its power went".into()
+        }
     }
 }
 
@@ -172,7 +178,7 @@ fn end_unknown(record: &mut Record, running: Slot, found: &Found) -> Next {
         Outcome::RolledBack,
         match unloadable {
             true => "its system could not be loaded",
-            false => "it did not come so far as to say why",
+            false => NO_WORD,
         },
         found.at,
     );
