@@ -162,13 +162,20 @@ impl Environment {
 ///
 /// Forgives CRLF, a byte-order mark, no-break spaces and typographic quotes.
 pub fn parse(text: &str, name: &str) -> Result<FileConfig, Vec<ConfigError>> {
-    reader::parse(text, name)
+    reader::parse(text, name, false)
+}
+
+/// Like [`parse`], but keys that are not known are passed over: a camera that went back to
+/// an older version finds options of the newer one in its file, and keeps its own.
+pub fn parse_known(text: &str, name: &str) -> Result<FileConfig, Vec<ConfigError>> {
+    reader::parse(text, name, true)
 }
 
 /// The configuration that `options`, the file they name and `environment` make.
 pub fn load(options: &Options, environment: &Environment) -> Result<Config, Vec<ConfigError>> {
     let file = match &options.config {
-        Some(path) => read_file(path)?,
+        Some(path) if options.skip_unknown => read_file(path, parse_known)?,
+        Some(path) => read_file(path, parse)?,
         None => FileConfig::default(),
     };
     Ok(assemble(file, options, environment))
@@ -226,7 +233,10 @@ fn bitrates(file: &FileConfig) -> Bitrates {
     }
 }
 
-fn read_file(path: &Path) -> Result<FileConfig, Vec<ConfigError>> {
+fn read_file(
+    path: &Path,
+    parse: fn(&str, &str) -> Result<FileConfig, Vec<ConfigError>>,
+) -> Result<FileConfig, Vec<ConfigError>> {
     let name = path.display().to_string();
     let failed = |message: String| vec![ConfigError::of_file(&name, message)];
     let mut bytes = Vec::new();

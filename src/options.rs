@@ -26,16 +26,19 @@ Options:
                       which means every address, IPv4 and IPv6]
   --camera CAMERA     auto, test, /dev/videoN or FILE.h264 [default: auto]
   --max-viewers N     how many may watch at once, 1 to 64 [default: 8]
+  --skip-unknown      pass over keys of FILE that this version does not know, as
+                      those of a newer one
   --check-config      say whether options and file are right, and stop
   --help              show this and stop
   --version           show the version and stop
 ";
 
-const LONG_OPTIONS: [&str; 7] = [
+const LONG_OPTIONS: [&str; 8] = [
     "config",
     "listen",
     "camera",
     "max-viewers",
+    "skip-unknown",
     "check-config",
     "help",
     "version",
@@ -48,6 +51,7 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     pub camera: Option<CameraChoice>,
     pub max_viewers: Option<u32>,
+    pub skip_unknown: bool,
     pub check_config: bool,
 }
 
@@ -171,6 +175,7 @@ fn next(parser: &mut lexopt::Parser, options: &mut Options) -> Result<Step, Stri
             let text = text(parser, "--max-viewers N")?;
             options.max_viewers = Some(viewers(&text)?);
         }
+        Arg::Long("skip-unknown") => options.skip_unknown = true,
         Arg::Long("check-config") => options.check_config = true,
         Arg::Long("help") | Arg::Short('h') => return Ok(Step::Asked(Request::Help)),
         Arg::Long("version") | Arg::Short('V') => return Ok(Step::Asked(Request::Version)),

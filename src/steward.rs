@@ -6,6 +6,7 @@
 
 mod guarding;
 mod intake;
+mod migrating;
 mod networking;
 mod timekeeping;
 mod updating;
@@ -81,6 +82,7 @@ impl Steward {
         let socket = paths.run.join("steward");
         let group = std::fs::metadata(&paths.state).ok().map(|data| data.gid());
         let asks = Asks::listen(&socket, group).map_err(|error| says(&socket, error))?;
+        migrating::bring_forward(&paths.data);
         let networking = Networking::begin(&paths).await;
         let updating = Updating::begin(&paths, Tools::default(), group)?;
         // Last: from here on the watchdog has to be petted.

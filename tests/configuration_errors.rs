@@ -332,6 +332,8 @@ fn check_config_says_ok_or_every_error() {
     let bad = Temporary::new("bad", b"max_viewers = 0\nzoom = 1\n");
     let err = usage(&["--check-config", "--config", &bad.path()]);
     assert_eq!(err.lines().count(), 2, "{err}");
+    let known = usage(&["--skip-unknown", "--check-config", "--config", &bad.path()]);
+    assert_eq!(known.lines().count(), 1, "{known}");
     assert!(err.starts_with(&format!("{}:1:15: max_viewers = 0", bad.path())));
 }
 

@@ -40,11 +40,16 @@ pub(super) const SECTIONS: [Section; 4] = [
     ("ice_servers", &["urls", "username", "credential"]),
 ];
 
-/// See [`super::parse`].
-pub(super) fn parse(text: &str, name: &str) -> Result<FileConfig, Vec<ConfigError>> {
+/// See [`super::parse`]; with `skip_unknown`, see [`super::parse_known`].
+pub(super) fn parse(
+    text: &str,
+    name: &str,
+    skip_unknown: bool,
+) -> Result<FileConfig, Vec<ConfigError>> {
     let source = Source::new(text, name).map_err(|e| vec![e])?;
     let (document, syntax) = DeTable::parse_recoverable(&source.text);
     let mut reader = Reader::new(&source, &SECTIONS);
+    reader.skip_unknown = skip_unknown;
     // A broken line leaves guesses in the document, not worth a second message.
     let config = if syntax.is_empty() {
         reader.document(document.get_ref())
@@ -63,6 +68,8 @@ pub(super) struct Reader<'s> {
     sections: &'static [Section],
     /// Lines of the file are not shown: they may hold a secret.
     pub discreet: bool,
+    /// Keys that are not known are no error.
+    skip_unknown: bool,
     errors: Vec<ConfigError>,
 }
 
@@ -72,6 +79,7 @@ impl<'s> Reader<'s> {
             source,
             sections,
             discreet: false,
+            skip_unknown: false,
             errors: Vec::new(),
         }
     }
@@ -317,6 +325,9 @@ impl<'s> Reader<'s> {
     }
 
     pub fn known_keys(&mut self, section: &str, table: &DeTable<'_>) {
+        if self.skip_unknown {
+            return;
+        }
         let known = keys_of(self.sections, section);
         let unknown = |key: &&Spanned<_>| {
             let name: &std::borrow::Cow<'_, str> = key.get_ref();

@@ -43,6 +43,20 @@ fn the_example_names_every_key_and_its_comments_are_valid() {
 }
 
 #[test]
+fn an_older_version_reads_its_own_options_beside_a_newer_ones() {
+    let text = "listen = \"0.0.0.0:9000\"\nnight_vision = true\n[video]\nwidth = 640\nhdr = 1\n\
+                [audio]\ncodec = \"opus\"\n";
+    assert_eq!(parse(text, "test.toml").unwrap_err().len(), 3);
+    let file = parse_known(text, "test.toml").unwrap();
+    assert_eq!(file.listen, "0.0.0.0:9000".parse().ok());
+    assert_eq!(file.width, Some(640));
+    // What is known has to be right all the same.
+    let wrong = format!("{text}[bitrate]\nfloor = \"much\"\n");
+    assert_eq!(parse_known(&wrong, "test.toml").unwrap_err().len(), 1);
+    assert!(parse_known("listen = \n", "test.toml").is_err());
+}
+
+#[test]
 fn every_option_of_a_file_arrives() {
     let config = from(
         r#"

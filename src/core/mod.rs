@@ -23,6 +23,7 @@ pub mod network;
 pub mod output;
 pub mod packets;
 pub mod rtc;
+pub mod settings_version;
 pub mod signalling;
 pub mod stage;
 pub mod status;

@@ -2,6 +2,7 @@
 
 use super::settings::Settings;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Longest file taken, in bytes.
 pub const LIMIT: usize = 64 << 10;
@@ -18,6 +19,9 @@ pub struct Kept {
     /// The card's file has set options of the camera's program.
     #[serde(default)]
     pub options: bool,
+    /// What a newer version has added: it finds it again after this one was rolled back to.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 impl Kept {

@@ -1,7 +1,9 @@
 //! What the steward remembers of networks.
 
 use crate::proto::wifi::{Country, Network, Ssid};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// Most networks kept; the one that worked longest ago goes first.
 pub const MAX_NETWORKS: usize = 8;
@@ -11,8 +13,22 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<Country>,
     /// What worked last comes first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     pub networks: Vec<Network>,
+}
+
+/// Those that this version can read: a newer one may know more kinds. If it can read none,
+/// the file is damaged.
+fn readable<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Network>, D::Error> {
+    let all = Vec::<Value>::deserialize(from)?;
+    let (good, bad): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .map(serde_json::from_value::<Network>)
+        .partition(Result::is_ok);
+    match bad.into_iter().find_map(Result::err) {
+        Some(error) if good.is_empty() => Err(D::Error::custom(error)),
+        _ => Ok(good.into_iter().flatten().collect()),
+    }
 }
 
 impl Settings {
