@@ -63,21 +63,36 @@ export async function restart(limit = 240_000, last = '') {
  * card before it begins anew.
  */
 export async function cutPower(meanwhile = async () => {}) {
-  const pid = Number(await readFile(process.env.EMULATOR_PID_FILE, 'utf8'));
   const hold = process.env.EMULATOR_HOLD;
   await writeFile(hold, '');
-  process.kill(pid, 'SIGKILL');
   closeConsole();
+  let pid;
   try {
+    // A board that restarts by itself is another process in a moment.
+    pid = await until('a machine to switch off', 20_000, killed);
     await until('the end of QEMU', 10_000, async () => !alive(pid));
     await meanwhile();
   } finally {
     await rm(hold);
   }
   await until('another machine', 20_000, async () => {
-    const now = await readFile(process.env.EMULATOR_PID_FILE, 'utf8').catch(() => '');
-    return Number(now) > 0 && Number(now) !== pid;
+    const now = await machine();
+    return now > 0 && now !== pid;
   });
+}
+
+/** QEMU's process; 0 if there is none just now. */
+async function machine() {
+  return Number(await readFile(process.env.EMULATOR_PID_FILE, 'utf8').catch(() => ''));
+}
+
+async function killed() {
+  const pid = await machine();
+  try {
+    return pid > 0 && process.kill(pid, 'SIGKILL') && pid;
+  } catch {
+    return false;
+  }
 }
 
 function alive(pid) {

@@ -40,7 +40,7 @@ test('bad bundles are refused, each for its reason; the running slot stays as it
 
 test('a good bundle lies in the other slot, whole, and will be tried', async () => {
   const before = await slotSum('A');
-  const path = await makeBundle('good', '2.0.0');
+  const path = await makeBundle('good', '1.0.0');
   const image = member(await readFile(path), 'rootfs.squashfs');
   const begin = await guestTime();
   await install(path);

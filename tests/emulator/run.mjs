@@ -5,7 +5,7 @@ import { load, runAll } from '../e2e/harness.mjs';
 import { closeBrowser } from '../e2e/browser.mjs';
 import { answers, closeConsole, shellAnswers } from './board.mjs';
 
-await load(['boot', 'usb', 'time', 'picture', 'camera', 'guard', 'network', 'system', 'engine', 'slots', 'data', 'cuts', 'off'], import.meta.url);
+await load(['boot', 'usb', 'time', 'picture', 'camera', 'guard', 'network', 'system', 'engine', 'slots', 'update', 'data', 'cuts', 'updatecuts', 'off'], import.meta.url);
 // Else the browser's driver would take the signal, close the browser and go on.
 process.once('SIGTERM', async () => {
   await closeBrowser().catch(() => {});
