@@ -24,9 +24,7 @@ const REASONS = [
 ];
 
 test('scripts/ota brings version 2 in, over a connection that breaks; the picture goes on, and the page comes back by itself', async (context) => {
-  // From now on a camera is plugged in whenever the board starts.
-  await writeFile(process.env.EMULATOR_WORDS, 'camera=present\n');
-  await everydayCamera();
+  await cameraPluggedIn();
   const before = await facts();
   assert.deepEqual([before.version, before.state], ['1.0.0', 'idle']);
   const bundle = await makeBundle('good', '2.0.0');
@@ -101,6 +99,7 @@ for (const [kind, words] of REASONS) {
   test(`a system that ${kind === 'blind' ? 'never shows a frame' : kind} is given up, and its reason told`, async (context) => {
     await answers(60_000);
     await shellAnswers(60_000);
+    await cameraPluggedIn();
     const { version, slot } = await facts();
     const begin = performance.now();
     const bundle = await makeBundle(kind, '2.0.1');
@@ -122,6 +121,12 @@ test('after all that there is a picture', async (context) => {
   await playsOn(await watch(context, { url }));
   await writeFile(process.env.EMULATOR_WORDS, 'camera=absent\n');
 }, { limit: 120_000 });
+
+/** Now, and whenever the board starts. */
+async function cameraPluggedIn() {
+  await writeFile(process.env.EMULATOR_WORDS, 'camera=present\n');
+  await everydayCamera();
+}
 
 /** Each with what is said of it; without words where scripts/ota itself looks at it. */
 async function badOnes(good) {
