@@ -49,8 +49,8 @@ build_date() {
 # Which version of the image this is: two images may hold the same program.
 version() {
   rm -f "$target/etc/os-release" "$target/usr/lib/os-release"
-  printf '%s\n' NAME=mimamori ID=mimamori "VERSION_ID=$MIMAMORI_VERSION" "VERSION=$MIMAMORI_VERSION" \
-    "PRETTY_NAME=\"mimamori $MIMAMORI_VERSION\"" >"$target/etc/os-release"
+  printf '%s\n' NAME=mimamori ID=mimamori "VERSION_ID=$MIMAMORI_IMAGE_VERSION" "VERSION=$MIMAMORI_IMAGE_VERSION" \
+    "PRETTY_NAME=\"mimamori $MIMAMORI_IMAGE_VERSION\"" >"$target/etc/os-release"
 }
 
 # Whose updates are taken, and none older than what.
