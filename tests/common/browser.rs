@@ -30,6 +30,8 @@ pub struct Browser {
     pub connected: Option<Instant>,
     pub timeout: Instant,
     pub rtc: Rtc,
+    /// Its link is cut for good: what it makes of that is its own affair.
+    pub given_up: bool,
     mid: Option<Mid>,
     pending: Option<SdpPendingOffer>,
     last_pli: Instant,
@@ -68,6 +70,7 @@ impl Browser {
             connected: None,
             timeout: now,
             rtc,
+            given_up: false,
             mid: None,
             pending: None,
             last_pli: now,
@@ -122,16 +125,25 @@ impl Browser {
 
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.timeout <= now {
-            self.rtc
-                .handle_input(Input::Timeout(now))
-                .expect("a healthy connection");
+            match self.rtc.handle_input(Input::Timeout(now)) {
+                Err(_) if self.given_up => self.rtc.disconnect(),
+                handled => handled.expect("a healthy connection"),
+            }
         }
     }
 
     pub fn drain(&mut self, now: Instant) -> Vec<Transmit> {
         let mut transmits = vec![];
         loop {
-            match self.rtc.poll_output().expect("a healthy connection") {
+            let output = match self.rtc.poll_output() {
+                Err(_) if self.given_up => {
+                    // A handshake that can't go on.
+                    self.rtc.disconnect();
+                    continue;
+                }
+                output => output.expect("a healthy connection"),
+            };
+            match output {
                 Output::Timeout(timeout) => {
                     self.timeout = timeout;
                     return transmits;

@@ -50,6 +50,7 @@ fn silence(house: &mut House) {
     house.camera.paused = true;
     for n in 0..house.browsers.len() {
         let address = house.browsers[n].address;
+        house.browsers[n].given_up = true;
         house.network.set_link(address, |link| link.cut = true);
     }
     house.run(GONE_AFTER);
