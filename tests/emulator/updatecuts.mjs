@@ -44,7 +44,10 @@ test(`an update is cut off ${CUTS} times`, async (context) => {
   await takenIn(SETTINGS);
   const random = generator(SEED);
   const seen = { cut: {}, kept: {}, version: {} };
-  for (let cut = 1; cut <= CUTS; cut += 1) await cutOnce({ cut, random, known, folder, seen });
+  for (let cut = 1; cut <= CUTS; cut += 1) {
+    await cutOnce({ cut, random, known, folder, seen });
+    if (cut % 10 === 0) figure(`after ${cut}`, JSON.stringify(seen));
+  }
   const { version, slot } = await rest();
   figure('all cuts', JSON.stringify(seen));
   figure('at the end', `version ${version} in slot ${slot}`);
