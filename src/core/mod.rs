@@ -7,6 +7,7 @@
 //! encoder; [`signalling`] and [`whep`] are the two ways in. [`network`],
 //! [`clock`] and [`update`] are the steward's, and have nothing to do with the others.
 
+pub mod access;
 pub mod backlog;
 pub mod bitrate;
 pub mod clock;

@@ -5,6 +5,7 @@
 
 pub mod annexb;
 pub mod assembler;
+pub mod auth;
 pub mod camera;
 pub mod candidate;
 pub mod frame;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod meminfo;
 pub mod netlink;
 pub mod picture_clock;
+pub mod problem_json;
 pub mod problems;
 pub mod radio;
 pub mod refusal;

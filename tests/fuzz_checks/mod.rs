@@ -3,6 +3,7 @@
 //! Compiled into the fuzz targets (fuzz/src/lib.rs) and into the test that replays
 //! their corpus. A check panics where something does not hold.
 
+mod auth;
 #[path = "../common/mod.rs"]
 mod common;
 mod configuration;
@@ -13,6 +14,7 @@ mod signalling;
 mod steward;
 mod updating;
 
+pub use auth::{access_record, credentials};
 pub use configuration::config;
 pub use h264::{access_units, annexb, assembler, rtp_h264, sps};
 pub use http::{head, update};
@@ -34,6 +36,8 @@ pub const TARGETS: &[Target] = &[
     ("sdp_fragment", sdp_fragment),
     ("stun", stun),
     ("head", head),
+    ("credentials", credentials),
+    ("access_record", access_record),
     ("assembler", assembler),
     ("rtp_h264", rtp_h264),
     ("config", config),
