@@ -7,6 +7,7 @@
 // Clocks are banned below this floor (clippy.toml), not here.
 #![allow(clippy::disallowed_methods)]
 
+pub mod access;
 pub mod addresses;
 pub mod assets;
 pub mod camera;
