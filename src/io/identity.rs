@@ -126,7 +126,7 @@ fn parse(pem: &str) -> Option<Identity> {
     })
 }
 
-fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
+pub(super) fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
     let end_mark = format!("-----END {label}-----");
     let start = pem.find(&format!("-----BEGIN {label}-----"))?;
     let end = start + pem[start..].find(&end_mark)? + end_mark.len();

@@ -27,6 +27,7 @@ pub mod problems;
 pub mod raw_stream;
 pub mod splice;
 pub mod steward;
+pub mod tls;
 pub mod udp;
 pub mod update_relay;
 pub mod websocket;
