@@ -6,7 +6,7 @@ use super::{Event, Events};
 use crate::io::steward::files;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// In the state directory, mode 0600.
@@ -48,7 +48,7 @@ impl Store {
     }
 }
 
-fn run(path: &PathBuf, records: &Receiver<Vec<u8>>, events: &Events) {
+fn run(path: &Path, records: &Receiver<Vec<u8>>, events: &Events) {
     while let Ok(record) = records.recv() {
         let saved = save(path, &record).map_err(|error| error.to_string());
         if let Err(why) = &saved {
@@ -75,7 +75,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use tokio::sync::mpsc;
 
-    fn folder(name: &str) -> PathBuf {
+    fn folder(name: &str) -> std::path::PathBuf {
         let folder = std::env::temp_dir().join(format!("mimamori-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         folder
