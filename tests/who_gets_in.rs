@@ -1,5 +1,8 @@
 //! Who gets in and who does not: claim, log-in, sessions, tokens, guests' links, guesses.
 
+// A time to begin with may be the real one.
+#![allow(clippy::disallowed_methods)]
+
 use mimamori::core::access::digest::Random;
 use mimamori::core::access::place::Place;
 use mimamori::core::access::record::Record;
