@@ -11,6 +11,7 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsConnector;
@@ -21,8 +22,12 @@ use x509_cert::ext::pkix::SubjectAltName;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// Another one each time: the tests run at the same time.
 fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("mimamori-{name}-{}", std::process::id()));
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("mimamori-{name}-{}-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
     let _ = fs::remove_dir_all(&folder);
     folder
 }
