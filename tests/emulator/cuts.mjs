@@ -5,7 +5,7 @@
 // order and to the last block of 512 bytes. What a real card may add is not modelled:
 // blocks that it has taken but not written yet, and what its own tables lose.
 //
-// CUTS: how many [6]; CUT_SEED: for the same moments again.
+// CUTS: how many [4]; CUT_SEED: for the same moments again.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -20,7 +20,7 @@ import { generator } from './random.mjs';
 import { give, secret, takenIn } from './settings.mjs';
 
 const call = promisify(execFile);
-const CUTS = Number(process.env.CUTS ?? 6);
+const CUTS = Number(process.env.CUTS ?? 4);
 const SEED = Number(process.env.CUT_SEED ?? Date.now() % 1_000_000);
 // The steward takes the settings in within about so many seconds of the host's time.
 const WINDOW = Number(process.env.CUT_WINDOW ?? 4000);

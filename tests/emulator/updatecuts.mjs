@@ -2,7 +2,7 @@
 // what starts next is one of the two versions, whole; the settings are there; and the camera
 // ends with one of the two, at rest. What "pulled" means here, cuts.mjs says.
 //
-// UPDATE_CUTS: how many [4]; CUT_SEED: for the same choices again.
+// UPDATE_CUTS: how many [3]; CUT_SEED: for the same choices again.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { announce, facts, send } from './ota.mjs';
 import { generator } from './random.mjs';
 import { give, secret, takenIn } from './settings.mjs';
 
-const CUTS = Number(process.env.UPDATE_CUTS ?? 4);
+const CUTS = Number(process.env.UPDATE_CUTS ?? 3);
 const SEED = Number(process.env.CUT_SEED ?? Date.now() % 1_000_000);
 const BACK = 240_000;
 const PIECE = 256 * 1024;
